@@ -130,8 +130,8 @@ import Testing
     @Test func `a cluster that was also found by its API server is in the file once`() throws {
         var draft = draft("server=/cluster.local/10.96.0.10")
         var found = ClusterFindings(key: "admin", context: "admin@x")
-        found.dns = Found([try #require(Endpoint("10.96.0.10", defaultPort: 53))], "a test")
-        found.domain = Found(.clusterLocal, "a test")
+        found.dns = Fact([try #require(Endpoint("10.96.0.10", defaultPort: 53))], "a test")
+        found.domain = Fact(.clusterLocal, "a test")
         draft.take([found])
         #expect(draft.keys == ["prod"] && draft.clusters.isEmpty)
         #expect(try values(draft).contains("bare-domain: [prod]"))

@@ -9,26 +9,26 @@ extension ClusterFacts {
     ///   - now: Seconds since 1970, the age of what is new.
     func updated(by findings: ClusterFindings, hasNoNodes: Bool, at now: Int) -> ClusterFacts {
         var new = self
-        new.version = findings.version ?? version
-        new.domain = Self.updated(domain, findings.domain, at: now)
-        new.dns = Self.updated(dns, findings.dns, at: now)
-        new.pods = Self.updated(pods, findings.pods.map(sorted), at: now)
-        new.services = Self.updated(services, findings.services.map(sorted), at: now)
-        new.cni = Self.updated(cni, findings.cni, at: now)
-        new.kubeProxy = Self.updated(kubeProxy, findings.kubeProxy, at: now)
-        new.cilium = Self.updated(cilium, findings.cilium, at: now)
-        new.calico = Self.updated(calico, findings.calico, at: now)
+        new.version = findings.version ?? values.version
+        new.domain = Self.updated(values.domain, findings.domain, at: now)
+        new.dns = Self.updated(values.dns, findings.dns, at: now)
+        new.pods = Self.updated(values.pods, findings.pods.map(sorted), at: now)
+        new.services = Self.updated(values.services, findings.services.map(sorted), at: now)
+        new.cni = Self.updated(values.cni, findings.cni, at: now)
+        new.kubeProxy = Self.updated(values.kubeProxy, findings.kubeProxy, at: now)
+        new.cilium = Self.updated(values.cilium, findings.cilium, at: now)
+        new.calico = Self.updated(values.calico, findings.calico, at: now)
         if let found = findings.nodes {
             new.nodes = updatedNodes(found, knowsPrefixes: findings.knowsNodePrefixes, at: now)
         } else if hasNoNodes, let old = nodes, !old.value.isEmpty {
-            new.nodes = Fact([], source: old.source, since: now)
+            new.nodes = Fact([], old.source, since: now)
         }
         return new
     }
 
     /// The nodes by name.
     private func updatedNodes(
-        _ found: Found<[Node]>, knowsPrefixes: Bool, at now: Int
+        _ found: Fact<[Node]>, knowsPrefixes: Bool, at now: Int
     ) -> Fact<[FoundNode]> {
         let old = Dictionary((nodes?.value ?? []).map { ($0.node.name, $0) }) { first, _ in first }
         let value = found.value.sorted { $0.name < $1.name }.map { node -> FoundNode in
@@ -38,21 +38,21 @@ extension ClusterFacts {
             return before.node == node ? before : FoundNode(node, since: now)
         }
         let isSame = nodes.map { $0.value == value } ?? false
-        return Fact(value, source: found.source, since: isSame ? nodes?.since ?? now : now)
+        return Fact(value, found.source, since: isSame ? nodes?.since ?? now : now)
     }
 
     /// A value with its age: as before if it is the same.
     private static func updated<Value>(
-        _ old: Fact<Value>?, _ found: Found<Value>?, at now: Int
+        _ old: Fact<Value>?, _ found: Fact<Value>?, at now: Int
     ) -> Fact<Value>? {
         guard let found else { return old }
         let since = old.flatMap { $0.value == found.value ? $0.since : nil } ?? now
-        return Fact(found.value, source: found.source, since: since)
+        return Fact(found.value, found.source, since: since)
     }
 
     /// Prefixes in order: a list's order changes with its objects.
-    private func sorted(_ found: Found<[IPPrefix]>) -> Found<[IPPrefix]> {
-        Found(found.value.sorted(), found.source)
+    private func sorted(_ found: Fact<[IPPrefix]>) -> Fact<[IPPrefix]> {
+        Fact(found.value.sorted(), found.source)
     }
 
     /// The nodes that `new` lacks, or has without pod prefixes although they had some.

@@ -23,15 +23,15 @@ extension ClusterFacts {
             context: \(scalar(context))
 
             """
-        if let version { text += "kubernetes: \(scalar(version))\n" }
-        text += Self.line("domain", domain) { scalar($0.description) }
-        text += Self.line("dns", dns) { list($0.map(\.shortText)) }
-        text += Self.line("pods", pods) { list($0.map(\.description)) }
-        text += Self.line("services", services) { list($0.map(\.description)) }
-        text += Self.line("cni", cni) { scalar($0.rawValue) }
-        text += Self.line("kube-proxy", kubeProxy) { ClusterFindings.kubeProxyText($0) }
-        text += Self.line("cilium", cilium) { Self.mapping($0.values) }
-        text += Self.line("calico", calico) { Self.mapping($0.values) }
+        if let version = values.version { text += "kubernetes: \(scalar(version))\n" }
+        text += Self.line("domain", values.domain) { scalar($0.description) }
+        text += Self.line("dns", values.dns) { list($0.map(\.shortText)) }
+        text += Self.line("pods", values.pods) { list($0.map(\.description)) }
+        text += Self.line("services", values.services) { list($0.map(\.description)) }
+        text += Self.line("cni", values.cni) { scalar($0.rawValue) }
+        text += Self.line("kube-proxy", values.kubeProxy) { ClusterFindings.kubeProxyText($0) }
+        text += Self.line("cilium", values.cilium) { Self.mapping($0.values) }
+        text += Self.line("calico", values.calico) { Self.mapping($0.values) }
         guard let nodes else { return text }
         text += "nodes:\n  from: \(JSONValue.quote(nodes.source))\n  since: \(Self.time(nodes.since))\n"
         if nodes.value.isEmpty { return text + "  value: {}\n" }
@@ -83,7 +83,7 @@ extension ClusterFacts {
     }
 
     /// A time as a scalar.
-    fileprivate static func time(_ seconds: Int) -> String {
-        scalar(UTCTime(seconds: max(0, seconds)).description)
+    fileprivate static func time(_ seconds: Int?) -> String {
+        scalar(UTCTime(seconds: max(0, seconds ?? 0)).description)
     }
 }

@@ -7,9 +7,10 @@ extension ClusterFindings {
     /// The findings for programs: `{"key": ..., "pods": {"value": [...], "source": "..."}, ...}`; the value
     /// is null if nothing was found.
     package var json: JSONValue {
-        let values = Key.allCases.map { (key: $0.rawValue, value: entry($0)) }
+        let members = Key.allCases.map { (key: $0.rawValue, value: entry($0)) }
         return .object(
-            [("key", .string(key)), ("context", .string(context)), ("version", .optional(version))] + values
+            [("key", .string(key)), ("context", .string(context)), ("version", .optional(values.version))]
+                + members
                 + dataPath + [
                     ("proposed-map", proposedMap.map { Self.json(of: $0) } ?? .null),
                     ("other-dns", .array(otherDNS.map { .string($0.description) })),
@@ -26,7 +27,7 @@ extension ClusterFindings {
     /// Members for those that run.
     private var dataPath: [(key: String, value: JSONValue)] {
         var members: [(key: String, value: JSONValue)] = []
-        if let cilium {
+        if let cilium = values.cilium {
             let settings = cilium.value
             let value: [(key: String, value: JSONValue)] = [
                 ("bpf-lb-external-clusterip", .boolean(settings.servesOutsiders)),
@@ -37,7 +38,7 @@ extension ClusterFindings {
             members.append(
                 ("cilium", .object([("value", .object(value)), ("source", .string(cilium.source))])))
         }
-        if let calico {
+        if let calico = values.calico {
             let value = JSONValue.object([("bpf-enabled", .boolean(calico.value.usesBPF))])
             members.append(("calico", .object([("value", value), ("source", .string(calico.source))])))
         }
@@ -58,12 +59,12 @@ extension ClusterFindings {
     /// As the configuration file has it; null if nothing was found.
     private func value(of key: Key) -> JSONValue {
         switch key {
-        case .domain: .optional(domain?.value.description)
-        case .dns: dns.map { strings($0.value) } ?? .null
-        case .pods: pods.map { strings($0.value) } ?? .null
-        case .services: services.map { strings($0.value) } ?? .null
-        case .cni: .optional(cni?.value.rawValue)
-        case .kubeProxy: kubeProxy.map { json(of: $0.value) } ?? .null
+        case .domain: .optional(values.domain?.value.description)
+        case .dns: values.dns.map { strings($0.value) } ?? .null
+        case .pods: values.pods.map { strings($0.value) } ?? .null
+        case .services: values.services.map { strings($0.value) } ?? .null
+        case .cni: .optional(values.cni?.value.rawValue)
+        case .kubeProxy: values.kubeProxy.map { json(of: $0.value) } ?? .null
         case .nodes: nodes.map { .object($0.value.map { ($0.name, json(of: $0)) }) } ?? .null
         }
     }

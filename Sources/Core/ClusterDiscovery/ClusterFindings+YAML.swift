@@ -8,7 +8,7 @@ extension ClusterFindings {
     package var yaml: String {
         // A mapping must contain something besides comments.
         var text = "  \(key):\(missing.count == Key.allCases.count ? " {}" : "")\n"
-        let heading = ["context \(context)", version.map { "Kubernetes \($0)" }].compactMap(\.self)
+        let heading = ["context \(context)", values.version.map { "Kubernetes \($0)" }].compactMap(\.self)
         text += comment(heading.joined(separator: ", "))
         for line in partial + refusals { text += comment(line) }
         for key in Key.allCases {
@@ -27,8 +27,8 @@ extension ClusterFindings {
     /// What is known of eBPF programs; nothing if no CNI that has them runs.
     private var dataPath: String {
         let found = [
-            cilium.map { ("cilium", $0.value.values, $0.source) },
-            calico.map { ("calico", $0.value.values, $0.source) },
+            values.cilium.map { ("cilium", $0.value.values, $0.source) },
+            values.calico.map { ("calico", $0.value.values, $0.source) },
         ]
         return found.compactMap(\.self).map { name, values, source in
             let members = values.map { "\($0.key): \($0.text)" }.joined(separator: ", ")
@@ -62,12 +62,12 @@ extension ClusterFindings {
     /// The lines of a key that has a value.
     private func value(of key: Key) -> String {
         switch key {
-        case .domain: "    domain: \(scalar(domain?.value.description))\n"
-        case .dns: "    dns: \(list((dns?.value ?? []).map(\.shortText)))\n"
-        case .pods: "    pods: \(list((pods?.value ?? []).map(\.description)))\n"
-        case .services: "    services: \(list((services?.value ?? []).map(\.description)))\n"
-        case .cni: "    cni: \(scalar(cni?.value.rawValue))\n"
-        case .kubeProxy: "    kube-proxy: \(kubeProxy.map { Self.kubeProxyText($0.value) } ?? "{}")\n"
+        case .domain: "    domain: \(scalar(values.domain?.value.description))\n"
+        case .dns: "    dns: \(list((values.dns?.value ?? []).map(\.shortText)))\n"
+        case .pods: "    pods: \(list((values.pods?.value ?? []).map(\.description)))\n"
+        case .services: "    services: \(list((values.services?.value ?? []).map(\.description)))\n"
+        case .cni: "    cni: \(scalar(values.cni?.value.rawValue))\n"
+        case .kubeProxy: "    kube-proxy: \(values.kubeProxy.map { Self.kubeProxyText($0.value) } ?? "{}")\n"
         case .nodes: "    nodes:\n" + (nodes?.value ?? []).map { "      \(nodeText($0))\n" }.joined()
         }
     }

@@ -1,23 +1,9 @@
-package import DomainNames
+import DomainNames
 package import IPAddressing
 package import Inventory
 
-/// A value, and its source in the cluster.
-package struct Found<Value: Hashable & Sendable>: Hashable, Sendable {
-    /// The value.
-    package var value: Value
-
-    /// Such as `ConfigMap kube-system/kubeadm-config`.
-    package var source: String
-
-    /// Creates a found value.
-    package init(_ value: Value, _ source: String) {
-        self.value = value
-        self.source = source
-    }
-}
-
 /// The findings about one cluster. Nil is what was not found.
+@dynamicMemberLookup
 package struct ClusterFindings: Hashable, Sendable {
     /// Its key in the configuration file.
     package var key: String
@@ -25,27 +11,10 @@ package struct ClusterFindings: Hashable, Sendable {
     /// Its context in the kubeconfig.
     package var context: String
 
-    /// Of Kubernetes, as in `v1.29.3`.
-    package var version: String?
-
-    /// The zone of the cluster's DNS.
-    package var domain: Found<DomainName>?
-    /// The servers of the cluster's DNS.
-    package var dns: Found<[Endpoint]>?
-    /// The prefixes of the pods.
-    package var pods: Found<[IPPrefix]>?
-    /// The prefixes of the services.
-    package var services: Found<[IPPrefix]>?
-    /// The CNI.
-    package var cni: Found<CNI>?
-    /// The settings of kube-proxy.
-    package var kubeProxy: Found<KubeProxySettings>?
-    /// What is known of Cilium's data path; nil also if it does not run.
-    package var cilium: Found<CiliumSettings>?
-    /// What is known of Calico's data path; nil also if it does not run.
-    package var calico: Found<CalicoSettings>?
+    /// What it says of itself: `findings.domain` is `findings.values.domain`.
+    package var values = ClusterValues()
     /// The nodes.
-    package var nodes: Found<[Node]>?
+    package var nodes: Fact<[Node]>?
     /// False if nothing said which pod prefixes the nodes have, so that those without may have some.
     package var knowsNodePrefixes = false
 
@@ -71,6 +40,12 @@ package struct ClusterFindings: Hashable, Sendable {
     package init(key: String, context: String) {
         self.key = key
         self.context = context
+    }
+
+    /// One of `values`.
+    package subscript<Value>(dynamicMember path: WritableKeyPath<ClusterValues, Value>) -> Value {
+        get { values[keyPath: path] }
+        set { values[keyPath: path] = newValue }
     }
 
     /// A key of the file that discovery can fill in, in the file's order.
@@ -103,12 +78,12 @@ package struct ClusterFindings: Hashable, Sendable {
     /// Where the value of `key` came from; nil if it was not found.
     package func source(of key: Key) -> String? {
         switch key {
-        case .domain: domain?.source
-        case .dns: dns?.source
-        case .pods: pods?.source
-        case .services: services?.source
-        case .cni: cni?.source
-        case .kubeProxy: kubeProxy?.source
+        case .domain: values.domain?.source
+        case .dns: values.dns?.source
+        case .pods: values.pods?.source
+        case .services: values.services?.source
+        case .cni: values.cni?.source
+        case .kubeProxy: values.kubeProxy?.source
         case .nodes: nodes?.source
         }
     }
@@ -122,12 +97,13 @@ package struct ClusterFindings: Hashable, Sendable {
     /// The cluster for the inventory; without names if no server was found.
     package var cluster: Cluster {
         var cluster = Cluster(
-            key: key, domain: domain?.value ?? .clusterLocal, names: dns == nil ? [] : nil,
-            dns: dns?.value ?? [], pods: pods?.value ?? [], services: services?.value ?? [],
-            cni: cni?.value, kubeProxy: kubeProxy?.value ?? KubeProxySettings(),
+            key: key, domain: values.domain?.value ?? .clusterLocal, names: values.dns == nil ? [] : nil,
+            dns: values.dns?.value ?? [], pods: values.pods?.value ?? [],
+            services: values.services?.value ?? [],
+            cni: values.cni?.value, kubeProxy: values.kubeProxy?.value ?? KubeProxySettings(),
             nodes: nodes?.value ?? [])
-        cluster.cilium = cilium?.value
-        cluster.calico = calico?.value ?? CalicoSettings()
+        cluster.cilium = values.cilium?.value
+        cluster.calico = values.calico?.value ?? CalicoSettings()
         return cluster
     }
 }

@@ -4,7 +4,7 @@ import JSON
 
 extension ClusterSurvey {
     /// The CNI that carries the pods' packets, and remarks about it.
-    func findCNI() -> (found: Found<CNI>?, remarks: [String]) {
+    func findCNI() -> (found: Fact<CNI>?, remarks: [String]) {
         // The cloud's CNI comes first: Calico and Cilium can enforce policy on top of it.
         for find in [cloudCNI, calicoCNI, ciliumCNI, flannelCNI, otherCNI] {
             if let (found, remarks) = find() { return (found, remarks) }
@@ -13,7 +13,7 @@ extension ClusterSurvey {
     }
 
     /// A CNI and remarks about it.
-    private typealias Finding = (found: Found<CNI>, remarks: [String])
+    private typealias Finding = (found: Fact<CNI>, remarks: [String])
 
     // MARK: - Clouds
 
@@ -22,22 +22,22 @@ extension ClusterSurvey {
         let settings = configMap(named: "cilium-config")
         let mode = settings?["ipam"]?.string ?? ""
         if runs("cilium", "anetd") != false, ["eni", "azure", "alibabacloud"].contains(mode) {
-            let found = Found(CNI.vpc, "ipam: \(mode) in ConfigMap kube-system/cilium-config")
+            let found = Fact(CNI.vpc, "ipam: \(mode) in ConfigMap kube-system/cilium-config")
             return (found, ["Cilium runs; its pods have addresses of the cloud's network"])
         }
         if let node = daemonSet("aws-node") {
-            return (Found(.vpc, "DaemonSet \(Self.place(of: node)), the Amazon VPC CNI"), cloudRemarks(node))
+            return (Fact(.vpc, "DaemonSet \(Self.place(of: node)), the Amazon VPC CNI"), cloudRemarks(node))
         }
         if let overlay = azureOverlay { return overlay }
         if let node = daemonSet("azure-cns", "azure-cni-networkmonitor", "terway", "terway-eniip") {
-            return (Found(.vpc, "DaemonSet \(Self.place(of: node))"), [])
+            return (Fact(.vpc, "DaemonSet \(Self.place(of: node))"), [])
         }
         let isGoogle = items(.nodes).contains {
             $0["spec"]?["providerID"]?.string?.hasPrefix("gce://") == true
         }
         if isGoogle, let node = daemonSet("netd", "gke-metadata-server", "anetd") {
             let source = "DaemonSet \(Self.place(of: node)) on nodes of Google Cloud"
-            return (Found(.vpc, source), ["where GKE is routes-based, pods have routes of the VPC as well"])
+            return (Fact(.vpc, source), ["where GKE is routes-based, pods have routes of the VPC as well"])
         }
         return nil
     }
@@ -50,7 +50,7 @@ extension ClusterSurvey {
         let remark =
             "pods have addresses of an overlay, which nothing outside of the cluster reaches: lead paths to"
             + " the services through a node, or use a load balancer"
-        return (Found(.other, "the label \(label): overlay of nodes"), [remark])
+        return (Fact(.other, "the label \(label): overlay of nodes"), [remark])
     }
 
     /// Remarks about settings of the Amazon VPC CNI.
@@ -129,7 +129,7 @@ extension ClusterSurvey {
             remarks.append("the pools differ in their encapsulation; this is the first one's")
         }
         let words = plainText("\(source): ipipMode \(ipip), vxlanMode \(vxlan)")
-        return (Found(cni, words), remarks)
+        return (Fact(cni, words), remarks)
     }
 
     /// Confirmed block affinities: the node of each block of addresses.
@@ -152,10 +152,10 @@ extension ClusterSurvey {
         if let settings = configMap(named: "cilium-config") {
             let chaining = settings["cni-chaining-mode"]?.string ?? "none"
             if chaining != "none", chaining != "portmap" { return nil }
-            return (Found(.cilium, "ConfigMap kube-system/cilium-config"), ciliumRemarks(settings))
+            return (Fact(.cilium, "ConfigMap kube-system/cilium-config"), ciliumRemarks(settings))
         }
-        if !items(.ciliumNodes).isEmpty { return (Found(.cilium, "CiliumNode objects"), []) }
-        return daemonSet("cilium").map { (Found(.cilium, "DaemonSet \(Self.place(of: $0))"), []) }
+        if !items(.ciliumNodes).isEmpty { return (Fact(.cilium, "CiliumNode objects"), []) }
+        return daemonSet("cilium").map { (Fact(.cilium, "DaemonSet \(Self.place(of: $0))"), []) }
     }
 
     /// How Cilium carries packets, in words; the protocol is that of `tunnel` until 1.13, of
@@ -184,17 +184,17 @@ extension ClusterSurvey {
             remarks.append(plainText("nodes differ: " + annotations.joined(separator: ", ")))
         }
         switch backend.lowercased() {
-        case "vxlan": return (Found(.flannelVXLAN, words), remarks)
-        case "host-gw": return (Found(.flannelHostGateway, words), remarks)
-        default: return (Found(.other, words), remarks)
+        case "vxlan": return (Fact(.flannelVXLAN, words), remarks)
+        case "host-gw": return (Fact(.flannelHostGateway, words), remarks)
+        default: return (Fact(.other, words), remarks)
         }
     }
 
     /// A CNI that the file has no value for.
     private func otherCNI() -> Finding? {
-        if let known = otherAgent { return (Found(.other, "DaemonSet \(Self.place(of: known))"), []) }
+        if let known = otherAgent { return (Fact(.other, "DaemonSet \(Self.place(of: known))"), []) }
         let type = openShiftNetwork?["status"]?["networkType"]?.string
-        return type.map { (Found(.other, plainText("networkType \($0) of OpenShift's Network cluster")), []) }
+        return type.map { (Fact(.other, plainText("networkType \($0) of OpenShift's Network cluster")), []) }
     }
 
     /// The agent of a CNI that has no value of its own in the file; nil if none is seen to run.

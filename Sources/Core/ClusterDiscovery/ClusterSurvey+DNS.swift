@@ -1,31 +1,32 @@
 import DomainNames
 import IPAddressing
+import Inventory
 import JSON
 
 extension ClusterSurvey {
     /// The ClusterIPs of the cluster's DNS.
-    func findServers() -> Found<[Endpoint]>? {
+    func findServers() -> Fact<[Endpoint]>? {
         guard let service = dnsService else { return openShiftServers ?? kubeletServers }
         let port = Self.port(of: service)?["port"]?.integer ?? 53
         let servers = Self.addresses(of: service).compactMap { address in
             UInt16(exactly: port).map { Endpoint(address: address, port: $0) }
         }
-        return Found(unique(servers), "the ClusterIP of Service \(Self.place(of: service))")
+        return Fact(unique(servers), "the ClusterIP of Service \(Self.place(of: service))")
     }
 
     /// OpenShift's DNS operator has the service in its own namespace.
-    private var openShiftServers: Found<[Endpoint]>? {
+    private var openShiftServers: Fact<[Endpoint]>? {
         let text = document(.openShiftDNS)?["status"]?["clusterIP"]?.string
         return text.flatMap { IPAddress($0) }.map {
-            Found([Endpoint(address: $0, port: 53)], "status.clusterIP of OpenShift's DNS default")
+            Fact([Endpoint(address: $0, port: 53)], "status.clusterIP of OpenShift's DNS default")
         }
     }
 
     /// The servers that the kubelets write into the pods' resolv.conf. A link-local address (of the
     /// node-local cache, 169.254.20.10) is a server on each node for that node only.
-    private var kubeletServers: Found<[Endpoint]>? {
+    private var kubeletServers: Fact<[Endpoint]>? {
         let servers = kubeletAddresses.filter { !isLinkLocal($0) }.map { Endpoint(address: $0, port: 53) }
-        return servers.isEmpty ? nil : Found(unique(servers), "clusterDNS of the kubelets' configuration")
+        return servers.isEmpty ? nil : Fact(unique(servers), "clusterDNS of the kubelets' configuration")
     }
 
     /// The addresses of `clusterDNS` in the kubelets' configuration.
@@ -75,10 +76,10 @@ extension ClusterSurvey {
     // MARK: - The domain
 
     /// The zone that the cluster's DNS serves, from the best source there is, and its other zones.
-    func findDomain() -> (found: Found<DomainName>?, others: [DomainName]) {
+    func findDomain() -> (found: Fact<DomainName>?, others: [DomainName]) {
         if let (name, zones) = corefileZones, let first = zones.first {
             let source = "the Corefile in ConfigMap kube-system/\(plainText(name))"
-            return (Found(first, source), Array(zones.dropFirst()))
+            return (Fact(first, source), Array(zones.dropFirst()))
         }
         let others = [
             (kubeletSettings?["clusterDomain"]?.string, "clusterDomain of the kubelets' configuration"),
@@ -94,7 +95,7 @@ extension ClusterSurvey {
             (k3sName.map { _ in "cluster.local" }, "the default of \(k3sName ?? "")"),
         ]
         for (text, source) in others {
-            if let name = text.flatMap(domainName) { return (Found(name, source), []) }
+            if let name = text.flatMap(domainName) { return (Fact(name, source), []) }
         }
         return (nil, [])
     }

@@ -4,7 +4,7 @@ import JSON
 extension ClusterSurvey {
     /// What Cilium's ConfigMap says of its data path; nil if Cilium does not run, or only beside another
     /// CNI's data path.
-    func findCilium(cni: CNI?) -> Found<CiliumSettings>? {
+    func findCilium(cni: CNI?) -> Fact<CiliumSettings>? {
         guard cni == .cilium || cni == .vpc, runs("cilium", "anetd") != false,
             let settings = configMap(named: "cilium-config")
         else { return nil }
@@ -14,7 +14,7 @@ extension ClusterSurvey {
         found.masqueradesInBPF = isTrue("enable-bpf-masquerade")
         found.routesInHost = isTrue("enable-host-legacy-routing")
         found.routingMode = Self.ciliumRoutingMode(settings)
-        return Found(found, "ConfigMap kube-system/cilium-config")
+        return Fact(found, "ConfigMap kube-system/cilium-config")
     }
 
     /// How Cilium carries packets: `tunnel` until 1.13, `routing-mode` since.
@@ -26,17 +26,17 @@ extension ClusterSurvey {
 
     /// Whether Calico runs its eBPF data path; nil if Calico does not run, or nothing says so. A variable of
     /// its DaemonSet goes before its FelixConfiguration.
-    func findCalico(cni: CNI?) -> Found<CalicoSettings>? {
+    func findCalico(cni: CNI?) -> Fact<CalicoSettings>? {
         guard cni?.isCalico == true else { return nil }
         var found = CalicoSettings()
         if let node = daemonSet("calico-node"), let value = Self.variable("FELIX_BPFENABLED", of: node) {
             found.usesBPF = ["true", "yes", "t", "y", "1"].contains(value.lowercased())
-            return Found(found, "FELIX_BPFENABLED of DaemonSet \(Self.place(of: node))")
+            return Fact(found, "FELIX_BPFENABLED of DaemonSet \(Self.place(of: node))")
         }
         guard let group = calicoGroup,
             let usesBPF = document(.calicoFelix(group: group))?["spec"]?["bpfEnabled"]?.boolean
         else { return nil }
         found.usesBPF = usesBPF
-        return Found(found, "bpfEnabled of FelixConfiguration default")
+        return Fact(found, "bpfEnabled of FelixConfiguration default")
     }
 }

@@ -103,8 +103,8 @@ extension ClusterFindings {
             let list = disabled.map(\.description).joined(separator: ", ")
             remarks[.pods, default: []].append("disabled pools, where no pods are: \(list)")
         }
-        guard let pods else {
-            if cni?.value == .vpc {
+        guard let pods = values.pods else {
+            if values.cni?.value == .vpc {
                 remarks[.pods, default: []].append(
                     "pods have addresses of the cloud's network: enter the prefixes of their subnets")
             }
@@ -119,23 +119,23 @@ extension ClusterFindings {
     /// Adds prefixes of nodes that are outside of `pods`, since pods do have those addresses.
     fileprivate mutating func keepNodesInsidePods() {
         guard let nodes, !nodes.value.isEmpty else { return }
-        let table = IPPrefixTable((pods?.value ?? []).map { ($0, $0) })
+        let table = IPPrefixTable((values.pods?.value ?? []).map { ($0, $0) })
         let outside = nodes.value.flatMap(\.pods).filter {
             table.longestMatch($0.address)?.contains($0) != true
         }
         if outside.isEmpty { return }
         let extra = joined(outside)
         let list = extra.map(\.description).joined(separator: ", ")
-        let source = pods?.source ?? "pod prefixes of the nodes, together"
-        if pods != nil {
+        let source = values.pods?.source ?? "pod prefixes of the nodes, together"
+        if values.pods != nil {
             remarks[.pods, default: []].append("\(list): of nodes, outside of what is declared")
         }
-        pods = Found(withoutNested((pods?.value ?? []) + extra), source)
+        values.pods = Fact(withoutNested((values.pods?.value ?? []) + extra), source)
     }
 
     /// Remarks about addresses of the DNS besides its ClusterIP.
     fileprivate mutating func addServerRemarks() {
-        guard dns != nil, !otherDNS.isEmpty else { return }
+        guard values.dns != nil, !otherDNS.isEmpty else { return }
         let list = otherDNS.prefix(6).map(\.description).joined(separator: ", ")
         let more = otherDNS.count > 6 ? " and \(otherDNS.count - 6) more" : ""
         remarks[.dns, default: []].append(

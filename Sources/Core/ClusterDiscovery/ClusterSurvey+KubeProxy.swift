@@ -7,11 +7,11 @@ extension ClusterSurvey {
     /// - Parameter calico: What was found of Calico's data path, which serves services in eBPF mode even if
     ///   kube-proxy's settings are left.
     func findKubeProxy(
-        calico: Found<CalicoSettings>?
-    ) -> (found: Found<KubeProxySettings>?, remarks: [String]) {
+        calico: Fact<CalicoSettings>?
+    ) -> (found: Fact<KubeProxySettings>?, remarks: [String]) {
         if let calico, calico.value.usesBPF {
             return (
-                Found(KubeProxySettings(mode: .none), calico.source), ["Calico translates services itself"]
+                Fact(KubeProxySettings(mode: .none), calico.source), ["Calico translates services itself"]
             )
         }
         if runs("cilium", "anetd") != false,
@@ -19,7 +19,7 @@ extension ClusterSurvey {
             ["true", "strict"].contains(replacement)
         {
             let source = "kube-proxy-replacement: \(replacement) in ConfigMap kube-system/cilium-config"
-            return (Found(KubeProxySettings(mode: .none), source), ["Cilium translates services itself"])
+            return (Fact(KubeProxySettings(mode: .none), source), ["Cilium translates services itself"])
         }
         for (name, key) in [("kube-proxy", "config.conf"), ("kube-proxy-config", "config")] {
             guard let text = configMap(named: name)?[key]?.string, let settings = readYAML(text) else {
@@ -33,7 +33,7 @@ extension ClusterSurvey {
         }
         if let arguments = k3sArguments {
             if arguments.has("disable-kube-proxy") {
-                return (Found(KubeProxySettings(mode: .none), "k3s --disable-kube-proxy"), [])
+                return (Fact(KubeProxySettings(mode: .none), "k3s --disable-kube-proxy"), [])
             }
             let words = arguments.values(of: "kube-proxy-arg").map { "--" + $0 }
             return argumentsFound(Arguments(words: words), "k3s --kube-proxy-arg and its defaults")
@@ -44,7 +44,7 @@ extension ClusterSurvey {
     /// Settings from a KubeProxyConfiguration.
     private func settingsFound(
         _ settings: JSONValue, _ source: String
-    ) -> (Found<KubeProxySettings>?, [String]) {
+    ) -> (Fact<KubeProxySettings>?, [String]) {
         var found = KubeProxySettings()
         var remarks: [String] = []
         let mode = settings["mode"]?.string ?? ""
@@ -62,19 +62,19 @@ extension ClusterSurvey {
         }
         let cluster = settings["clusterCIDR"]?.string
         found.clusterCIDR = Self.found(cluster, source)?.value ?? []
-        return (Found(found, source), remarks)
+        return (Fact(found, source), remarks)
     }
 
     /// Settings from the arguments of a program.
     private func argumentsFound(
         _ arguments: Arguments, _ source: String
-    ) -> (Found<KubeProxySettings>?, [String]) {
+    ) -> (Fact<KubeProxySettings>?, [String]) {
         var found = KubeProxySettings()
         if let mode = arguments.value(of: "proxy-mode").flatMap(KubeProxyMode.init(rawValue:)) {
             found.mode = mode
         }
         found.masqueradeAll = arguments.has("masquerade-all")
         found.clusterCIDR = Self.found(arguments.value(of: "cluster-cidr"), source)?.value ?? []
-        return (Found(found, source), [])
+        return (Fact(found, source), [])
     }
 }

@@ -4,7 +4,7 @@ import JSON
 
 extension ClusterSurvey {
     /// The nodes with their addresses, and the pod prefixes that `cni` has given them.
-    func findNodes(cni: CNI?) -> (found: Found<[Node]>?, knowsPrefixes: Bool, remarks: [String]) {
+    func findNodes(cni: CNI?) -> (found: Fact<[Node]>?, knowsPrefixes: Bool, remarks: [String]) {
         var remarks: [String] = []
         let isCalico = [.calicoIPIP, .calicoVXLAN, .calicoBGP].contains(cni)
         let blocks = isCalico ? blocksByCalicoName : [:]
@@ -34,7 +34,7 @@ extension ClusterSurvey {
                 "Calico gives out and takes back blocks as pods come and go: look again now and then")
         }
         let words = "InternalIP of the nodes" + (source.map { "; pods: \($0)" } ?? "")
-        return (Found(nodes, words), source != nil, remarks)
+        return (Fact(nodes, words), source != nil, remarks)
     }
 
     /// Each node's prefixes by its name, and their source; no source if there are none.

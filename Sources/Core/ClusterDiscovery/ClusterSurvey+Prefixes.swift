@@ -6,13 +6,13 @@ extension ClusterSurvey {
     // MARK: - Services
 
     /// The prefixes of ClusterIPs, from the best source there is.
-    var servicePrefixes: Found<[IPPrefix]>? {
+    var servicePrefixes: Fact<[IPPrefix]>? {
         serviceCIDRPrefixes ?? argumentPrefixes ?? kubeadmPrefixes(of: "serviceSubnet")
             ?? k3sPrefixes(of: "service-cidr", otherwise: "10.43.0.0/16") ?? openShiftServices ?? refusedRange
     }
 
     /// ServiceCIDR objects: several if the range was extended.
-    private var serviceCIDRPrefixes: Found<[IPPrefix]>? {
+    private var serviceCIDRPrefixes: Fact<[IPPrefix]>? {
         for version in ["v1", "v1beta1"] {
             let topic = SurveyTopic.serviceCIDRs(version: version)
             let objects = items(topic)
@@ -21,28 +21,28 @@ extension ClusterSurvey {
             }
             if !prefixes.isEmpty {
                 let names = objects.map { plainText($0.name) }.joined(separator: ", ")
-                return Found(withoutNested(prefixes), "ServiceCIDR \(names)")
+                return Fact(withoutNested(prefixes), "ServiceCIDR \(names)")
             }
         }
         return nil
     }
 
     /// The range in the arguments of kube-apiserver.
-    private var argumentPrefixes: Found<[IPPrefix]>? {
+    private var argumentPrefixes: Fact<[IPPrefix]>? {
         Self.found(
             arguments(of: "kube-apiserver")?.value(of: "service-cluster-ip-range"),
             "kube-apiserver --service-cluster-ip-range")
     }
 
     /// The range of a key of kubeadm's `networking`.
-    private func kubeadmPrefixes(of key: String) -> Found<[IPPrefix]>? {
+    private func kubeadmPrefixes(of key: String) -> Fact<[IPPrefix]>? {
         Self.found(
             kubeadm?["networking"]?[key]?.string,
             "networking.\(key) in ConfigMap kube-system/kubeadm-config")
     }
 
     /// - Parameter standard: The default of k3s and RKE2.
-    private func k3sPrefixes(of name: String, otherwise standard: String) -> Found<[IPPrefix]>? {
+    private func k3sPrefixes(of name: String, otherwise standard: String) -> Fact<[IPPrefix]>? {
         guard let arguments = k3sArguments else { return nil }
         let values = arguments.values(of: name)
         if values.isEmpty { return Self.found(standard, "the default of \(k3sName ?? "k3s")") }
@@ -50,14 +50,14 @@ extension ClusterSurvey {
     }
 
     /// The service network of OpenShift.
-    private var openShiftServices: Found<[IPPrefix]>? {
+    private var openShiftServices: Fact<[IPPrefix]>? {
         let texts = openShiftNetwork?["status"]?["serviceNetwork"]?.elements?.compactMap(\.string) ?? []
         return Self.found(
             texts.joined(separator: ","), "status.serviceNetwork of OpenShift's Network cluster")
     }
 
     /// The cluster network of OpenShift.
-    private var openShiftPods: Found<[IPPrefix]>? {
+    private var openShiftPods: Fact<[IPPrefix]>? {
         let rows = openShiftNetwork?["status"]?["clusterNetwork"]?.elements ?? []
         let texts = rows.compactMap { $0["cidr"]?.string }
         return Self.found(
@@ -65,7 +65,7 @@ extension ClusterSurvey {
     }
 
     /// Weave Net's range, which it divides among the nodes itself.
-    private var weavePrefixes: Found<[IPPrefix]>? {
+    private var weavePrefixes: Fact<[IPPrefix]>? {
         guard let node = daemonSet("weave-net") else { return nil }
         let text = Self.variable("IPALLOC_RANGE", of: node)
         let source =
@@ -74,12 +74,12 @@ extension ClusterSurvey {
     }
 
     /// The range named in the refusal of a dry run.
-    private var refusedRange: Found<[IPPrefix]>? {
+    private var refusedRange: Fact<[IPPrefix]>? {
         let prefixes = [false, true].compactMap { isIPv6 in
             serviceRange(inRefusal: failure(.serviceRange(isIPv6: isIPv6)))
         }
         if prefixes.isEmpty { return nil }
-        return Found(
+        return Fact(
             unique(prefixes),
             "the refusal of a service with an impossible address (a dry run: nothing was written)")
     }
@@ -87,7 +87,7 @@ extension ClusterSurvey {
     // MARK: - Pods
 
     /// The prefixes that pods get their addresses from, as `cni` gives them out.
-    func podPrefixes(cni: CNI?) -> Found<[IPPrefix]>? {
+    func podPrefixes(cni: CNI?) -> Fact<[IPPrefix]>? {
         switch cni {
         case .calicoIPIP, .calicoVXLAN, .calicoBGP:
             if let pools = calicoPoolPrefixes { return pools }
@@ -106,12 +106,12 @@ extension ClusterSurvey {
     }
 
     /// The prefixes of Calico's pools.
-    private var calicoPoolPrefixes: Found<[IPPrefix]>? {
+    private var calicoPoolPrefixes: Fact<[IPPrefix]>? {
         let pools = calicoPools
         let prefixes = pools.compactMap { $0["spec"]?["cidr"]?.string }.compactMap(prefix)
         if !prefixes.isEmpty {
             let names = pools.map { plainText($0.name) }.joined(separator: ", ")
-            return Found(withoutNested(prefixes), "Calico's IPPool \(names)")
+            return Fact(withoutNested(prefixes), "Calico's IPPool \(names)")
         }
         guard let node = daemonSet("calico-node") else { return nil }
         let variables = ["CALICO_IPV4POOL_CIDR", "CALICO_IPV6POOL_CIDR"]
@@ -123,14 +123,14 @@ extension ClusterSurvey {
     }
 
     /// The prefixes of Cilium's cluster pool.
-    private var ciliumPoolPrefixes: Found<[IPPrefix]>? {
+    private var ciliumPoolPrefixes: Fact<[IPPrefix]>? {
         let settings = configMap(named: "cilium-config")
         let mode = settings?["ipam"]?.string ?? ""
         if mode == "multi-pool" {
             let prefixes = items(.ciliumPools).flatMap { pool in
                 ["ipv4", "ipv6"].flatMap { pool["spec"]?[$0]?["cidrs"]?.elements ?? [] }
             }.compactMap(\.string).compactMap(prefix)
-            return prefixes.isEmpty ? nil : Found(withoutNested(prefixes), "CiliumPodIPPool")
+            return prefixes.isEmpty ? nil : Fact(withoutNested(prefixes), "CiliumPodIPPool")
         }
         guard mode == "cluster-pool" || mode == "cluster-pool-v2beta" else { return nil }
         let keys = ["cluster-pool-ipv4-cidr", "cluster-pool-ipv6-cidr"]
@@ -141,17 +141,17 @@ extension ClusterSurvey {
     }
 
     /// The network of flannel.
-    private var flannelPrefixes: Found<[IPPrefix]>? {
+    private var flannelPrefixes: Fact<[IPPrefix]>? {
         guard let network = flannelNetwork else { return nil }
         let texts = [network["Network"]?.string, network["IPv6Network"]?.string].compactMap(\.self)
         return Self.found(texts.joined(separator: ","), "flannel's net-conf.json")
     }
 
     /// All pod prefixes of nodes; adjacent ones are joined.
-    private var nodePrefixUnion: Found<[IPPrefix]>? {
+    private var nodePrefixUnion: Fact<[IPPrefix]>? {
         let prefixes = items(.nodes).flatMap(Self.podPrefixes(ofNode:))
         if prefixes.isEmpty { return nil }
-        return Found(joined(prefixes), "spec.podCIDRs of the nodes, together")
+        return Fact(joined(prefixes), "spec.podCIDRs of the nodes, together")
     }
 
     /// The prefixes that Kubernetes has given to a node.
@@ -172,10 +172,10 @@ extension ClusterSurvey {
     }
 
     /// Prefixes between commas or spaces; nil if there is none.
-    static func found(_ text: String?, _ source: String) -> Found<[IPPrefix]>? {
+    static func found(_ text: String?, _ source: String) -> Fact<[IPPrefix]>? {
         let words = (text ?? "").split { $0 == "," || $0.isWhitespace }
         let prefixes = words.compactMap { prefix(String($0)) }
-        return prefixes.isEmpty ? nil : Found(unique(prefixes), source)
+        return prefixes.isEmpty ? nil : Fact(unique(prefixes), source)
     }
 }
 

@@ -1,7 +1,7 @@
 package import DomainNames
 package import IPAddressing
 
-/// A value that was found in a cluster, its source there, and since when it is so.
+/// A value that was found in a cluster, and its source there.
 package struct Fact<Value: Hashable & Sendable>: Hashable, Sendable {
     /// The value.
     package var value: Value
@@ -9,26 +9,19 @@ package struct Fact<Value: Hashable & Sendable>: Hashable, Sendable {
     /// Such as `ConfigMap kube-system/kubeadm-config`.
     package var source: String
 
-    /// When this value was first found, in seconds since 1970.
-    package var since: Int
+    /// When this value was first found, in seconds since 1970; nil if only one survey is known.
+    package var since: Int?
 
     /// Creates a fact.
-    package init(_ value: Value, source: String, since: Int) {
+    package init(_ value: Value, _ source: String, since: Int? = nil) {
         self.value = value
         self.source = source
         self.since = since
     }
 }
 
-/// What is known of a cluster that is followed: what `namebridge follow` has found in it. Nil is what was
-/// never found.
-package struct ClusterFacts: Hashable, Sendable {
-    /// Its key in the configuration file.
-    package var cluster: String
-
-    /// Its context in the kubeconfig.
-    package var context: String
-
+/// What a cluster says of itself. Nil is what was not found.
+package struct ClusterValues: Hashable, Sendable {
     /// Of Kubernetes, as in `v1.29.3`.
     package var version: String?
 
@@ -44,10 +37,28 @@ package struct ClusterFacts: Hashable, Sendable {
     package var cni: Fact<CNI>?
     /// The settings of kube-proxy.
     package var kubeProxy: Fact<KubeProxySettings>?
-    /// What is known of Cilium's data path.
+    /// What is known of Cilium's data path; nil also if it does not run.
     package var cilium: Fact<CiliumSettings>?
-    /// What is known of Calico's data path.
+    /// What is known of Calico's data path; nil also if it does not run.
     package var calico: Fact<CalicoSettings>?
+
+    /// Nothing is known.
+    package init() {}
+}
+
+/// What is known of a cluster that is followed: what `namebridge follow` has found in it. Nil is what was
+/// never found.
+@dynamicMemberLookup
+package struct ClusterFacts: Hashable, Sendable {
+    /// Its key in the configuration file.
+    package var cluster: String
+
+    /// Its context in the kubeconfig.
+    package var context: String
+
+    /// What it says of itself: `facts.domain` is `facts.values.domain`.
+    package var values = ClusterValues()
+
     /// The nodes by name, each as its source has had it since its own time.
     package var nodes: Fact<[FoundNode]>?
 
@@ -55,6 +66,12 @@ package struct ClusterFacts: Hashable, Sendable {
     package init(cluster: String, context: String) {
         self.cluster = cluster
         self.context = context
+    }
+
+    /// One of `values`.
+    package subscript<Value>(dynamicMember path: WritableKeyPath<ClusterValues, Value>) -> Value {
+        get { values[keyPath: path] }
+        set { values[keyPath: path] = newValue }
     }
 
     /// A node, and since when it is so.
@@ -82,21 +99,21 @@ package struct ClusterFacts: Hashable, Sendable {
     /// The source of the value of `key`, and since when it is so; nil if it was never found.
     package func origin(of key: Key) -> (source: String, since: Int)? {
         switch key {
-        case .domain: Self.origin(domain)
-        case .dns: Self.origin(dns)
-        case .pods: Self.origin(pods)
-        case .services: Self.origin(services)
-        case .cni: Self.origin(cni)
-        case .kubeProxy: Self.origin(kubeProxy)
-        case .cilium: Self.origin(cilium)
-        case .calico: Self.origin(calico)
+        case .domain: Self.origin(values.domain)
+        case .dns: Self.origin(values.dns)
+        case .pods: Self.origin(values.pods)
+        case .services: Self.origin(values.services)
+        case .cni: Self.origin(values.cni)
+        case .kubeProxy: Self.origin(values.kubeProxy)
+        case .cilium: Self.origin(values.cilium)
+        case .calico: Self.origin(values.calico)
         case .nodes: Self.origin(nodes)
         }
     }
 
     /// The origin of one value.
     private static func origin<Value>(_ fact: Fact<Value>?) -> (source: String, since: Int)? {
-        fact.map { ($0.source, $0.since) }
+        fact.map { ($0.source, $0.since ?? 0) }
     }
 }
 

@@ -63,7 +63,7 @@ extension Keys {
                 let since = keys.since()
                 let source = keys.required("from", .words)
                 guard let value, let source else { return nil }
-                return Fact(value, source: source, since: since)
+                return Fact(value, source, since: since)
             }
         }
     }
