@@ -47,7 +47,9 @@ struct IPTablesRendering {
     private static func commands(for rule: FilterRule) -> [String] {
         guard let (table, chain, target) = place(of: rule.action, family: rule.family) else { return [] }
         var alternatives: [[String]] = [[]]
-        for match in rule.matches {
+        // Addresses stand first, as iptables lists them.
+        let others = rule.matches.filter { $0 != .synchronize }
+        for match in others + rule.matches.filter({ $0 == .synchronize }) {
             let options = words(for: match)
             alternatives = alternatives.flatMap { words in options.map { words + $0 } }
         }
