@@ -95,10 +95,7 @@ package struct HostStatus: Hashable, Sendable {
             add(.nextHop(object.value), "nexthop \(object.value)", object.because)
         }
         for route in resolved.routes { add(.route(route.value), "route \(route.value)", route.because) }
-        for route in difference.heldRoutes {
-            rows.append(
-                Row(condition: .present, object: "route \(route)", because: "its connections are open"))
-        }
+        rows += difference.heldRoutes.map(Row.init(held:))
         for rule in resolved.rules { add(.policyRule(rule.value), "rule \(rule.value)", rule.because) }
         for namespace in resolved.namespaces { addContent(of: namespace.value, on: observed) }
         for step in difference.steps {
@@ -155,6 +152,13 @@ package struct HostStatus: Hashable, Sendable {
                         because: "not of the plan"))
             }
         }
+    }
+}
+
+extension HostStatus.Row {
+    /// The row of a route that stays for the sake of its connections.
+    fileprivate init(held route: Route) {
+        self.init(condition: .present, object: "route \(route)", because: "its connections are open")
     }
 }
 
