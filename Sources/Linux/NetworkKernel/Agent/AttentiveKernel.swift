@@ -154,9 +154,13 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
         for question in questions {
             if let answer = known[question] { answers[question] = answer }
         }
-        known = answers
+        // A plan may ask again what the one between has not asked.
+        known = known.count > Self.mostAnswers ? answers : known.merging(answers) { _, new in new }
         return answers
     }
+
+    /// More answers are not kept.
+    private static var mostAnswers: Int { 4096 }
 
     /// Asks the kernel.
     func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> { try machine.held(routes) }
