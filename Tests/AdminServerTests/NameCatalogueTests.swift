@@ -167,6 +167,34 @@ import Testing
         #expect(try usual.find("", from: "192.0.2.1")["reason"]?.string?.hasPrefix("only this host") == true)
     }
 
+    @Test func `services whose endpoints a follower has seen come first`() throws {
+        let setting = try NamedServices(hostMayAsk: Access(clusters: ["prod"]))
+        defer { setting.stop() }
+        func seen(_ services: [String], gone: [String] = [], of cluster: String = "prod") {
+            _ = setting.control.answer(.flush(.services(cluster: cluster, services, gone: gone)))
+        }
+        func listed() -> [String] {
+            setting.control.names(in: "*").map {
+                "\($0.name) \($0.address.map { "\($0)" } ?? "-") \($0.source.rawValue)"
+            }
+        }
+        seen(["db.shop", "new.shop"])
+        seen(["web.shop"], of: "staging")
+        #expect(listed() == ["db.shop.svc.prod.cluster.local - facts", "new.shop.svc.prod.cluster.local - facts"])
+        _ = try setting.walk("prod")
+        try setting.ask("db.shop.svc.prod.cluster.local", from: "127.0.0.9")
+        #expect(
+            listed() == [
+                "api.pay.svc.prod.cluster.local 10.208.0.9 walk", "db.shop.svc.prod.cluster.local 10.208.0.8 facts",
+                "new.shop.svc.prod.cluster.local - facts", "web.shop.svc.prod.cluster.local 10.208.0.7 walk",
+            ])
+        // What is gone is known no more, from whatever source; events that were missed leave what a walk has found.
+        seen([], gone: ["new.shop", "web.shop"])
+        #expect(listed().count == 2)
+        _ = setting.control.answer(.flush(.cluster("prod")))
+        #expect(listed().allSatisfy { $0.hasSuffix("walk") } && listed().count == 2)
+    }
+
     @Test(arguments: [(true, "down"), (false, "up")])
     func `names are shown with the state of the path to their cluster`(isDead: Bool, state: String) throws {
         let target = ProbeTarget(Endpoint(address: IPAddress(v4: 0x0A60_000A), port: 53), mayRefuse: true)

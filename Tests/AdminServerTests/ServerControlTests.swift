@@ -77,6 +77,8 @@ import Time
         for name in meant + others { try setting.ask(name) }
         #expect(try setting.flush(.services(cluster: "prod", ["no.shop", "web.shop"])) == meant.count)
         #expect(try setting.flush(.services(cluster: "prod", ["web.shop"])) == 0)
+        try setting.ask("web.shop.svc.prod.cluster.local")
+        #expect(try setting.flush(.services(cluster: "prod", [], gone: ["web.shop"])) == 1)
     }
 
     @Test func `an unknown cluster is reported with the known ones`() throws {

@@ -259,7 +259,8 @@ import Time
         try run.send("DELETED", Self.slice("b", "shop"), to: .endpointSlices)
         try run.send("ADDED", FollowRun.node("no-slice", "192.0.2.1"), to: .endpointSlices)
         var expected = ChangedNames()
-        expected.services = ["a.shop", "b.shop"]
+        expected.note("a.shop", isGone: false)
+        expected.note("b.shop", isGone: true)
         #expect(run.followed.takeChangedNames() == expected)
         #expect(run.followed.takeChangedNames() == nil)
         try run.cut(.endpointSlices, .expired)

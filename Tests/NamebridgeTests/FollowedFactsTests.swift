@@ -122,7 +122,7 @@ import Time
     @Test func `names are forgotten at most every 500 ms, each of them twice`() {
         func names(_ service: String) -> ChangedNames {
             var names = ChangedNames()
-            names.services = [service]
+            names.note(service, isGone: false)
             return names
         }
         var purge = NamePurge(cluster: "prod", paths: [])

@@ -31,8 +31,10 @@ import Testing
         try setting.restrictThisHost()
         for client in [TwoViews.outsider, TwoViews.host] {
             var exits: [(String, String)] = []
-            for find in ["", "zsecret", "zprod", "shop", "10.208", "zcorp", "svc", "web"] {
-                exits.append(("search \(find)", try setting.page("/names.json?find=\(find)", for: client)))
+            for find in ["", "zsecret", "zprod", "shop", "10.211", "zcorp", "svc", "web"] {
+                let found = try setting.page("/names.json?find=\(find)", for: client)
+                // What was looked for comes back.
+                exits.append(("search \(find)", found.replacing("\"find\":\"\(find)\"", with: "")))
             }
             exits.append(("status", try setting.page("/status.json", for: client)))
             exits.append(("page", try setting.page("/", for: client)))
@@ -68,7 +70,7 @@ private struct TwoViews {
 
     /// What is in no reply to an outsider: a cluster, a namespace, zones, services and addresses.
     static let forbidden = [
-        "zprod", "zpay", "zcorp", "zlab", "zother", "zall", "zonly", "zset", "zsecret", "zsick", "10.208.", "10.96.",
+        "zprod", "zpay", "zcorp", "zlab", "zother", "zonly", "zset", "zsecret", "zsick", "10.211.", "10.96.",
     ]
 
     let control: ServerControl
@@ -77,7 +79,7 @@ private struct TwoViews {
     private let restricted: Inventory
 
     init() throws {
-        upstreams = try ["prod", "dev"].map { _ in
+        upstreams = try [96, 97].map { (range: UInt8) in
             try TestUpstream { octets, _ in
                 guard var message = try? PlainMessage(decoding: octets), let question = message.questions.first else {
                     return []
@@ -87,8 +89,10 @@ private struct TwoViews {
                 if question.type == 12, asked.hasPrefix("7.0.96.10.") {
                     let name = PlainName("zsecret-w.zpay.svc.cluster.local")
                     message.answers = [PlainRecord(question.name, type: 12, [.name(name)])]
-                } else if question.type == 1, ["zsecret", "docs.web", "db.web"].contains(where: asked.hasPrefix) {
-                    message.answers = [PlainRecord(question.name, type: 1, [.octets([10, 96, 0, 7])])]
+                } else if question.type == 1,
+                    ["zsecret", "docs.web"].contains(where: asked.hasPrefix) || range == 96 && asked.hasPrefix("db.web")
+                {
+                    message.answers = [PlainRecord(question.name, type: 1, [.octets([10, range, 0, 7])])]
                 }
                 message.flags = asked.hasPrefix("zsick") ? 0x8182 : message.answers.isEmpty ? 0x8583 : 0x8580
                 return [message.encoded()]
@@ -139,7 +143,7 @@ private struct TwoViews {
               zprod:
                 dns: ["\(servers[0])"]
                 services: [10.96.0.0/28]
-                map: { 10.96.0.0/28: 10.208.0.0/28 }
+                map: { 10.96.0.0/28: 10.211.0.0/28 }
                 also: [zcorp.internal]
               zother: { dns: ["\(servers[0])"] }
               dev: { dns: ["\(servers[1])"], also: [zlab.internal] }
@@ -185,7 +189,7 @@ private struct TwoViews {
         let questions: [(String, UInt8)] = [
             ("docs.web.svc.zprdo.cluster.local", 1), ("db.web.svc.dev.cluster.local", 1), ("web.db.svc.dev.cluster.local", 1),
             ("docs.web.svc.zal.cluster.local", 1), ("docs.web.svc.cluster.local", 1), ("www.zcrop.internal", 1),
-            ("docs.web.zet.clusterset.local", 1), ("7.0.208.10.in-addr.arpa", 12), ("7.0.96.10.in-addr.arpa", 12),
+            ("docs.web.zet.clusterset.local", 1), ("7.0.211.10.in-addr.arpa", 12), ("7.0.96.10.in-addr.arpa", 12),
             ("docs.shop.svc.dev.cluster.local", 1), ("docs.web.svc.dev.cluster.local", 33), ("svc.dev.cluster.local", 16),
             ("web.docs.dev.cluster.local", 1), ("docs.web.dev.cluster.local", 1),
         ]

@@ -27,16 +27,27 @@ package struct WatchName: Hashable, Sendable {
 /// Names of a cluster whose addresses have changed.
 package struct ChangedNames: Hashable, Sendable {
     /// The services whose endpoints have changed, as `SERVICE.NAMESPACE`.
-    package var services: Set<String> = []
+    package private(set) var services: Set<String> = []
+    /// Of these: those whose last event was that endpoints were deleted. They may have none any more.
+    package private(set) var gone: Set<String> = []
     /// True if events were missed: any name may have changed.
     package var areUnknown = false
 
     /// Creates changed names.
     package init() {}
 
-    /// Adds others.
+    /// Adds a service.
+    ///
+    /// - Parameter isGone: True if endpoints were deleted.
+    package mutating func note(_ service: String, isGone: Bool) {
+        services.insert(service)
+        if isGone { gone.insert(service) } else { gone.remove(service) }
+    }
+
+    /// Adds later ones.
     package mutating func formUnion(_ other: ChangedNames) {
         services.formUnion(other.services)
+        gone = gone.subtracting(other.services).union(other.gone)
         areUnknown = areUnknown || other.areUnknown
     }
 }

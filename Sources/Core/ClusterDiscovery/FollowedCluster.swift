@@ -269,7 +269,7 @@ package struct FollowedCluster: Sendable {
             watches[topic]?.failure = nil
             if topic == .endpointSlices, event.object != nil {
                 known?.noteVersion(of: event, of: topic)
-                if let service = event.service { changedNames.services.insert(service) }
+                if let service = event.service { changedNames.note(service, isGone: event.isDeletion) }
             } else {
                 switch known?.apply(event, to: topic) {
                 case .changed: deriving.noteEvent(at: now.monotonic)

@@ -41,6 +41,11 @@ enum WatchEvent: Hashable, Sendable {
         }
     }
 
+    /// True if an object was deleted.
+    var isDeletion: Bool {
+        if case .deleted = self { true } else { false }
+    }
+
     /// `SERVICE.NAMESPACE` of the service whose endpoints have changed; nil if the object is no slice of one.
     var service: String? {
         guard let metadata = object?["metadata"], let namespace = metadata["namespace"]?.string,

@@ -143,7 +143,9 @@ extension ServerControl {
         }
         return merged + sets
             + inventory.clusters.flatMap { cluster in
-                cluster.also.map { .init(name: "\($0)", kind: "private zone", clusters: [cluster.key]) }
+                cluster.also.map {
+                    .init(name: "\($0)", kind: ServerStatus.Suffix.privateZone, clusters: [cluster.key])
+                }
             }
     }
 

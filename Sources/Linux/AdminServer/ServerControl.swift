@@ -173,8 +173,20 @@ package final class ServerControl: Sendable {
 
     // MARK: - Flush
 
+    /// Notes what a request to remove answers says of services.
+    private func noteFacts(_ scope: FlushScope) {
+        switch scope {
+        case .services(let key, let services, let gone):
+            guard let suffix = inventory.cluster(key)?.names.first else { return }
+            catalogue.noteFacts(of: key, below: suffix, services: services, gone: gone)
+        case .cluster(let key): catalogue.forgetFacts(of: key)
+        case .everything, .name, .below: break
+        }
+    }
+
     /// Removes answers from the cache.
     private func flush(_ scope: FlushScope) -> JSONValue {
+        noteFacts(scope)
         guard let cache = server.cache else { return Self.refusal("the server has no cache") }
         let count: Int
         switch scope {
@@ -184,7 +196,7 @@ package final class ServerControl: Sendable {
             count = cache.removeAll { DomainName($0) == name }
         case .below(let name):
             count = cache.removeAll { DomainName($0)?.isAtOrBelow(name) ?? false }
-        case .cluster(let key), .services(cluster: let key, _):
+        case .cluster(let key), .services(cluster: let key, _, _):
             let policy = server.policy
             guard let group = policy.groups.firstIndex(where: { $0.name == key }) else {
                 let known = policy.groups.map(\.name).joined(separator: ", ")
@@ -192,11 +204,11 @@ package final class ServerControl: Sendable {
                     "no cluster \"\(key)\" is asked here, expected one of: \(known)"
                         + " (a name of one label takes a final dot)")
             }
-            guard case .services(_, let services) = scope else {
+            guard case .services(_, let services, let gone) = scope else {
                 count = cache.removeAll { policy.mayAnswer($0, group: group) }
                 break
             }
-            let meant = Set(services)
+            let meant = Set(services + gone)
             count = cache.removeAll {
                 DomainName($0)?.belongs(to: meant) == true && policy.mayAnswer($0, group: group)
             }

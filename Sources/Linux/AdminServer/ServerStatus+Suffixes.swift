@@ -10,6 +10,9 @@ extension ServerStatus {
         /// The clusters that are asked, in order.
         package var clusters: [String]
 
+        /// The kind of a zone that one cluster resolves.
+        static let privateZone = "private zone"
+
         /// Creates a suffix.
         package init(name: String, kind: String, clusters: [String]) {
             self.name = name

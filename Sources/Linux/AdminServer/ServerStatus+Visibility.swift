@@ -16,18 +16,24 @@ extension ServerControl {
         let hidden = inventory.clusters.map(\.key).filter { cluster in
             view.map { !policy.mayAsk(cluster: cluster, view: $0) } ?? false
         }
-        status.hide(Set(hidden)) { text in
-            guard mayBrowse, let view, let name = try? DomainName(parsing: text) else { return false }
+        func mayAsk(_ text: String) -> Bool {
+            guard let view, let name = try? DomainName(parsing: text) else { return false }
             return policy.mayAsk(name, view: view)
         }
+        status.hide(Set(hidden), mayAsk: { view == nil || mayAsk($0) }, maySee: { mayBrowse && mayAsk($0) })
         if !mayBrowse { status.topClients = [] }
         return status
     }
 }
 
 extension ServerStatus {
-    /// Removes clusters, and the names that `maySee` is false for.
-    mutating func hide(_ hidden: Set<String>, maySee: (String) -> Bool) {
+    /// Removes clusters, private zones and names.
+    ///
+    /// - Parameters:
+    ///   - hidden: The keys of the clusters.
+    ///   - mayAsk: False for private zones to be removed.
+    ///   - maySee: False for names to be removed.
+    mutating func hide(_ hidden: Set<String>, mayAsk: (String) -> Bool, maySee: (String) -> Bool) {
         topNames.removeAll { !maySee($0.name) }
         latestAnswers.removeAll { !maySee($0.name) || hidden.contains($0.cluster) }
         failures = failures.filter { !hidden.contains($0.cluster) }.map { failure in
@@ -38,12 +44,14 @@ extension ServerStatus {
             failure.reason = failure.cluster.isEmpty ? "no answer" : "\(failure.cluster): no answer"
             return failure
         }
-        guard !hidden.isEmpty else { return }
         suffixes = suffixes.compactMap { suffix in
+            guard suffix.kind != Suffix.privateZone || mayAsk(suffix.name) else { return nil }
             var suffix = suffix
             suffix.clusters.removeAll { hidden.contains($0) }
             return suffix.clusters.isEmpty ? nil : suffix
         }
+        for index in groups.indices { groups[index].also.removeAll { !mayAsk($0) } }
+        guard !hidden.isEmpty else { return }
         groups.removeAll { hidden.contains($0.name) }
         followed.removeAll { hidden.contains($0.cluster) }
         paths.removeAll { !hidden.isDisjoint(with: $0.from + $0.to) }

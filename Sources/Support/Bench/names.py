@@ -175,6 +175,7 @@ def measure_browse(program, folder, configuration, port, admin, rate, cluster):
             [program, "browse", cluster.key, "--walk", "--output", "json", "--control", str(folder / "control.sock")],
             capture_output=True, text=True)
         took = time.monotonic() - start
+        assert walk.returncode == 0, walk.stderr
         beside = clients.wait()
         time.sleep(1)
         names = [one for one in json.loads(walk.stdout)["names"] if one["source"] == "walk"]

@@ -8,9 +8,9 @@ struct Browse: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List the names that clusters are known to have.",
         discussion: """
-            The running server knows them from two sources, and the output says which: a walk of the \
-            clusters' service ranges, which asks for the name of each address, and the names that clients \
-            have asked for. --walk begins a walk of CLUSTER, shows how far it is, and lists what it found; \
+            The running server knows them from three sources, and the output says which: facts, of services \
+            whose endpoints "namebridge follow" has seen; a walk of the clusters' service ranges, which asks \
+            for the name of each address; and the cache, of names that clients have asked for. --walk begins a walk of CLUSTER, shows how far it is, and lists what it found; \
             the server keeps that for later. Nothing in the cluster needs to be changed. Names that this \
             host may not ask are not listed. The exit code is 1 if no name is known.
 

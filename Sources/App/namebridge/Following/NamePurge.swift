@@ -60,14 +60,23 @@ struct NamePurge {
         var list: [String] = []
         var length = 0
         for service in names.services.sorted() {
-            if length + service.utf8.count + 1 > Self.longestList {
-                ask(.flush(.services(cluster: cluster, list)))
+            if length + service.utf8.count + 2 > Self.longestList {
+                purge(list, names)
                 (list, length) = ([], 0)
             }
             list.append(service)
-            length += service.utf8.count + 1
+            length += service.utf8.count + 2
         }
-        if !list.isEmpty { ask(.flush(.services(cluster: cluster, list))) }
+        if !list.isEmpty { purge(list, names) }
+    }
+
+    /// Sends one request about services of `names`.
+    private mutating func purge(_ services: [String], _ names: ChangedNames) {
+        ask(
+            .flush(
+                .services(
+                    cluster: cluster, services.filter { !names.gone.contains($0) },
+                    gone: services.filter { names.gone.contains($0) })))
     }
 
     /// Sends one request; without a server there is nothing to forget.

@@ -5,7 +5,8 @@ package import DomainNames
 /// ```
 /// status
 /// reload
-/// flush | flush name NAME | flush below NAME | flush cluster KEY | flush services KEY SERVICE.NAMESPACE,...
+/// flush | flush name NAME | flush below NAME | flush cluster KEY
+/// flush services KEY SERVICE.NAMESPACE,...      with ! before one whose endpoints were deleted
 /// names SCOPE FROM
 /// walk CLUSTER PER-SECOND
 /// ```
@@ -38,7 +39,11 @@ package enum ControlRequest: Hashable, Sendable {
         case 3 where words[0] == "names": self = try Self.names(words[1], from: words[2])
         case 3 where words[0] == "walk": self = try Self.walk(words[1], perSecond: words[2])
         case 4 where words[0] == "flush" && words[1] == "services":
-            self = .flush(.services(cluster: words[2], words[3].split(separator: ",").map(String.init)))
+            let services = words[3].split(separator: ",").map(String.init)
+            self = .flush(
+                .services(
+                    cluster: words[2], services.filter { !$0.hasPrefix("!") },
+                    gone: services.filter { $0.hasPrefix("!") }.map { String($0.dropFirst()) }))
         default: throw .unknown
         }
     }
@@ -67,8 +72,8 @@ package enum ControlRequest: Hashable, Sendable {
         case .flush(.cluster(let key)): "flush cluster \(key)"
         case .names(let scope, let from): "names \(scope.text) \(from)"
         case .walk(let cluster, let rate): "walk \(cluster) \(rate)"
-        case .flush(.services(let key, let services)):
-            "flush services \(key) \(services.joined(separator: ","))"
+        case .flush(.services(let key, let services, let gone)):
+            "flush services \(key) \((services + gone.map { "!" + $0 }).joined(separator: ","))"
         }
     }
 }
@@ -83,8 +88,9 @@ package enum FlushScope: Hashable, Sendable {
     case below(DomainName)
     /// The answers of a cluster; `upstream` means the servers of `dns.upstream`.
     case cluster(String)
-    /// The names of a cluster's services, each as `SERVICE.NAMESPACE`, and all names below them.
-    case services(cluster: String, [String])
+    /// The names of a cluster's services, each as `SERVICE.NAMESPACE`, and all names below them: of those
+    /// that have endpoints, and of those that may have none any more.
+    case services(cluster: String, [String], gone: [String] = [])
 
     fileprivate init(kind: String, _ value: String) throws(ControlRequestError) {
         if kind == "cluster" {

@@ -17,6 +17,8 @@ package struct KnownName: Hashable, Sendable {
 
     /// How a name became known.
     package enum Source: String, Sendable {
+        /// A follower has seen endpoints of the service.
+        case facts
         /// An address of the cluster has it: a walk of the service ranges.
         case walk
         /// A client has asked for it.

@@ -10,8 +10,8 @@ import LinuxSystem
 import Synchronization
 import Time
 
-/// The names that clusters are known to have: those that a walk of their service ranges found, and those in
-/// the cache. What a client may not ask is not shown to it.
+/// The names that clusters are known to have: those of services whose endpoints a follower has seen, those
+/// that a walk of their service ranges found, and those in the cache. What a client may not ask is not shown to it.
 final class NameCatalogue: Sendable {
     /// The server.
     private let server: DNSServer
@@ -60,6 +60,9 @@ final class NameCatalogue: Sendable {
         /// In order.
         let names: [KnownName]
     }
+
+    /// When a follower last saw endpoints of a service.
+    private let facts = Mutex<[Found: MonotonicTime]>([:])
 
     /// A name of a cluster.
     private struct Found: Hashable {
@@ -160,13 +163,19 @@ final class NameCatalogue: Sendable {
                 name: found.name, cluster: found.cluster, address: sighting.address, source: .walk,
                 ageSeconds: now.seconds(since: sighting.time))
         }
+        for (found, time) in facts.withLock({ $0 }) where scope.contains(found.name, of: found.cluster) {
+            guard policy.cluster(of: found.name, view: view) == found.cluster else { continue }
+            known[found] = KnownName(
+                name: found.name, cluster: found.cluster, address: known[found]?.address, source: .facts,
+                ageSeconds: now.seconds(since: time))
+        }
         for (cached, stored) in cachedNames {
             guard let name = try? DomainName(wire: cached.wire),
                 let cluster = policy.cluster(of: name, view: view, cached), scope.contains(name, of: cluster)
             else { continue }
             let found = Found(name: name, cluster: cluster)
             let age = now.seconds(since: stored)
-            if let other = known[found], other.source == .walk || other.ageSeconds <= age { continue }
+            if let other = known[found], other.source != .cache || other.ageSeconds <= age { continue }
             known[found] = KnownName(name: name, cluster: cluster, source: .cache, ageSeconds: age)
         }
         let texts = known.values.map { (text: "\($0.name)", known: $0) }
@@ -186,6 +195,40 @@ final class NameCatalogue: Sendable {
             }
         }
         return names
+    }
+
+    // MARK: - Facts
+
+    /// Notes what a follower has seen of the services of a cluster.
+    ///
+    /// - Parameters:
+    ///   - suffix: The cluster's, as clients use it.
+    ///   - services: Those with endpoints, each as `SERVICE.NAMESPACE`.
+    ///   - gone: Those that may have none any more: what is known of them no longer holds.
+    func noteFacts(of cluster: String, below suffix: DomainName, services: [String], gone: [String]) {
+        let now = MonotonicClock.now
+        func found(_ service: String) -> Found? {
+            guard let name = try? DomainName(parsing: service + ".svc"),
+                let whole = try? name.appending(suffix)
+            else { return nil }
+            return Found(name: whole.folded, cluster: cluster)
+        }
+        let left = gone.compactMap(found)
+        facts.withLock { facts in
+            for service in services.compactMap(found)
+            where facts[service] != nil || facts.count < Self.mostNames {
+                facts[service] = now
+            }
+            for service in left { facts[service] = nil }
+        }
+        walks.withLock { walks in
+            for service in left { walks.found[service] = nil }
+        }
+    }
+
+    /// Forgets what followers have seen of a cluster: they may have missed changes.
+    func forgetFacts(of cluster: String) {
+        facts.withLock { facts in facts = facts.filter { $0.key.cluster != cluster } }
     }
 
     // MARK: - Walking
