@@ -120,7 +120,7 @@ extension StatusPage {
         :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
         .results li { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 8px; padding: 6px 0;
           border-top: 1px solid var(--rule); overflow-wrap: anywhere; }
-        .results small { color: var(--quiet); flex: 1; }
+        .results small { color: var(--quiet); flex: 1 1 14em; }
         .results button { font: inherit; font-size: 13px; color: inherit; background: none; min-height: 28px;
           padding: 2px 10px; border: 1px solid var(--rule); border-radius: 6px; cursor: pointer; }
         #found { margin: 8px 0; min-height: 1.4em; }
