@@ -55,7 +55,7 @@ PORTABLE = .build-portable/namebridge
 DOCS = .build-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help build run lint docs test check-dashboard check-page bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages check-chart clean static portable
+.PHONY: help build run lint docs test check-dashboard check-page bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages check-chart try-chart clean static portable
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages page-packages deb-packages try-deb-packages
 .PHONY: differential-packages bench-follow bench-endpoints follow-faults bench-names bench-reload explain-proof
 
@@ -85,6 +85,7 @@ help:
 	@echo 'make image    a container image in the OCI layout, in $(IMAGE), without a container engine'
 	@echo 'make try-packages  install and use the RPM, the archive and the image in roots of their own; needs root'
 	@echo 'make check-chart  the Helm chart against Helm and the schemas of Kubernetes (CHART=--record: the manifest anew)'
+	@echo 'make try-chart  what the chart gives, run as a node would, with roles, probes and follow; needs root'
 	@echo 'make clean    remove what was built'
 	@echo 'run, test, bench and faults install the Debian packages that they miss, with sudo where needed.'
 
@@ -292,6 +293,11 @@ check-chart: try-packages-packages
 	[ -e .build-chart/done ] || { python3 -m venv .build-chart && \
 		.build-chart/bin/pip --quiet install helm-python-sdk kubernetes-validate pyyaml && touch .build-chart/done; }
 	.build-chart/bin/python $(SETUP)/check-chart.py $(CHART)
+
+# The chart's containers on this host, against a stand-in API server that allows what the chart's roles do. Needs root.
+try-chart: build check-chart
+	@sh $(SETUP)/install-packages.sh dnsmasq-base bind9-dnsutils openssl $(if $(shell command -v kubectl),,kubernetes-client)
+	.build-chart/bin/python $(SETUP)/try-chart.py .build/release/namebridge
 
 try-deb: deb try-deb-packages
 	bash $(SETUP)/try-deb.sh $(DEB)/namebridge_*.deb .build-try-deb
