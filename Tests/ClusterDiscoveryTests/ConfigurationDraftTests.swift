@@ -73,7 +73,7 @@ import Testing
         #expect(several.text.contains(words))
         let corefile = draft("cluster.local {\n forward . 10.98.0.10 10.98.0.11\n}\n")
         #expect(!corefile.text.contains(words), "one line names them together")
-        #expect(draft("server=/cluster.local/10.96.0.10", "server=/cluster.local/10.97.0.10").keys == ["prod", "prod2"])
+        #expect(draft("server=/cluster.local/10.96.0.10", "server=/cluster.local/10.97.0.10").keys == ["prod", "prod-2"])
     }
 
     @Test func `the reason for other addresses to listen on stands above them`() throws {

@@ -22,6 +22,9 @@ struct StatusText {
         }
     }
 
+    /// The least width for the last minutes beside the counts since the start.
+    private static let leastColumnsForRecent = 76
+
     /// The least width of lines, also in narrower windows.
     private static let leastColumns = 60
 
@@ -96,7 +99,7 @@ struct StatusText {
     /// What became of the questions since the start, and beside that in the last minutes.
     private var results: [Line] {
         let (total, recent) = (status.total, status.recentTotal)
-        let hasRecent = recent.questions > 0
+        let hasRecent = recent.questions > 0 && columns >= Self.leastColumnsForRecent
         var counts = TextTable([.left, .right])
         var shares = TextTable([.right, .right, .right])
         var styles: [Style?] = []
