@@ -98,7 +98,7 @@ struct ClientSockets: ~Copyable {
         guard let ring = queryLogRing, var batch = turn.outbox.queryLog, !batch.replies.isEmpty
         else { return }
         let microseconds = Int(MonotonicClock.now.nanoseconds(since: turn.now) / 1000)
-        for index in batch.replies.indices where batch.replies[index].microseconds < 0 {
+        for index in batch.replies.indices where batch.replies[index].microseconds == nil {
             batch.replies[index].microseconds = microseconds
         }
         ring.take(&batch.replies)
