@@ -146,36 +146,75 @@ paths:
 """
 
 
-def send(space, address, count):
-    """CPU time for each of `count` datagrams to `address`, in microseconds, as a process of its own in `space` uses it."""
+def answer(space, address):
+    """Answers in `space` the datagrams that ask for it: an own process, whose number is returned."""
+    child = os.fork()
+    if child:
+        return child
+    inside(space)
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind((address, 9))
+    while True:
+        data, sender = receiver.recvfrom(200)
+        if data == b"ask":
+            receiver.sendto(b"yes", sender)
+
+
+def establish(sender):
+    """Has the first datagrams answered: what tracks connections knows this one then."""
+    sender.settimeout(1)
+    answers = 0
+    for _ in range(20):
+        try:
+            sender.send(b"ask")
+            answers += sender.recv(100) == b"yes"
+        except (TimeoutError, ConnectionRefusedError):
+            # The receiver is not there yet.
+            time.sleep(0.1)
+            continue
+        if answers == 3:
+            return sender.settimeout(None)
+    raise OSError("no answers: packets do not pass")
+
+
+def send(space, address, count, receiver):
+    """CPU time for each of `count` datagrams to `address`, in microseconds, as a process of its own in `space` uses it.
+
+    The process `receiver` answers the first ones, and is stopped while the others are sent: it would be woken for each.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         inside(space)
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sender.connect((address, 9))
+        try:
+            establish(sender)
+        except OSError as error:
+            os.write(writer, str(error).encode())
+            os._exit(1)
+        os.kill(receiver, signal.SIGSTOP)
         before = resource.getrusage(resource.RUSAGE_SELF)
         data, give = b"x" * 100, sender.send
         for _ in range(count):
             give(data)
         after = resource.getrusage(resource.RUSAGE_SELF)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        os.kill(receiver, signal.SIGCONT)
         os.write(writer, f"{used / count * 1e6}".encode())
         os._exit(0)
     os.close(writer)
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
     with os.fdopen(reader) as answers:
-        return float(answers.read())
+        text = answers.read()
+    if status:
+        raise OSError(f"{address}: {text}")
+    return float(text)
 
 
 def packets(options):
     with Lab(options.program) as lab:
-        sink = os.fork()
-        if sink == 0:
-            inside(lab.names["p1"])
-            receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            receiver.bind(("10.244.1.7", 9))
-            signal.pause()
+        sink = answer(lab.names["p1"], "10.244.1.7")
         try:
             lab.ip("gate", "route", "add", "10.244.1.0/24", "via", "192.168.10.11")
             ways = {"plain": "10.244.1.7", "snat": "10.200.1.7", "keep": "10.200.1.7"}
@@ -189,8 +228,8 @@ def packets(options):
                 for way, address in ways.items():
                     if way in files:
                         lab.net("apply", "--config", files[way])
-                    send(lab.names["pc"], address, 1_000)
-                    found[way].append(send(lab.names["pc"], address, options.packets))
+                    send(lab.names["pc"], address, 1_000, sink)
+                    found[way].append(send(lab.names["pc"], address, options.packets, sink))
                     if way in files:
                         lab.net("remove")
         finally:
