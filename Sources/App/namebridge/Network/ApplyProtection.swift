@@ -164,12 +164,28 @@ struct AcceptedLoss: ExpressibleByArgument {
     /// - Throws: `ExitStatus.usage`, after a message, if one is not. A cluster or site that has left the file
     ///   keeps the name that it had: only a likely misspelling is refused.
     static func check(_ losses: [AcceptedLoss], in inventory: Inventory) throws {
-        let keys = inventory.sites.map(\.key) + inventory.clusters.map(\.key)
-        for text in losses.flatMap({ [$0.places.from, $0.places.to] }) where !keys.contains(text) {
+        guard !losses.isEmpty else { return }
+        let keys = places(of: inventory)
+        let known = Set(keys + appliedPlaces())
+        for text in losses.flatMap({ [$0.places.from, $0.places.to] }) where !known.contains(text) {
             guard let near = nearestSpelling(of: text, among: keys) else { continue }
             printError(
                 "namebridge: --accept-loss: \"\(text)\" is no site or cluster; did you mean \"\(near)\"?")
             throw ExitStatus.usage
         }
+    }
+
+    /// The sites and clusters of a file.
+    private static func places(of inventory: Inventory) -> [String] {
+        inventory.sites.map(\.key) + inventory.clusters.map(\.key)
+    }
+
+    /// Those of the file that this host has now; empty if it has none.
+    private static func appliedPlaces() -> [String] {
+        guard FilePath.isFolder(NetState.path),
+            case .configuration(let applied)? = try? NetState.store().desired(),
+            let inventory = InventoryFile.read(Array(applied.text.utf8), name: applied.path).inventory
+        else { return [] }
+        return places(of: inventory)
     }
 }
