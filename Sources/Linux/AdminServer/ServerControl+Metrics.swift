@@ -3,6 +3,7 @@ import DNSServer
 import Forwarding
 import JSON
 import LinuxSystem
+import PathHealth
 import Synchronization
 import Telemetry
 import Time
@@ -247,12 +248,24 @@ extension ServerControl {
             network.contested.count)
     }
 
-    /// Metrics of the relays that the agent chooses, and of those whose ranges are given out.
+    /// Metrics of the relays that the agent chooses, of those whose ranges are given out, and of what this
+    /// host itself is chosen for.
     private func addRelays(_ text: inout PrometheusText) {
         let relays = (agentReport?["relays"]?.elements ?? []).compactMap(
             ServerStatus.RelayGroup.init(json:))
         let isAgentRunning = networkObjects?.isRunning == true
         RelayMetrics((isAgentRunning ? relays : []) + reports.rangeReports()).add(to: &text)
+        text.family(
+            "namebridge_announced_state", .gauge,
+            "1 for the state of a path or address for which others are led to this host."
+        ) {
+            for relayed in (isAgentRunning ? agentReport?["relayed"]?.elements : nil) ?? [] {
+                for state in PathState.allCases.map(\.rawValue) {
+                    let isIt = relayed["relay"]?["state"]?.string == state
+                    $0.add(isIt ? 1 : 0, [("path", relayed["path"]?.string ?? ""), ("state", state)])
+                }
+            }
+        }
     }
 
     private func addShortages(_ text: inout PrometheusText, _ shortages: LocalShortages) {

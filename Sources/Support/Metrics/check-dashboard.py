@@ -123,11 +123,12 @@ def check_with_promtool():
 
 SETTING = """\
 dns:
-  listen: ["127.0.0.1:5353"]
+  listen: ["0.0.0.0:5353"]
   bare-domain: [prod]
   views:
     - { name: guests, clients: [127.0.0.2/32], bare-domain: [staging] }
   cache: { size: 1MiB, max-ttl: 2s, negative-ttl: 1s }
+  announce: { address: 172.17.15.53, hosts: [gate] }
 admin: { listen: ["127.0.0.1:9153"] }
 clusters:
   prod:
