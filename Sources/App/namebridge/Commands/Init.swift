@@ -37,7 +37,7 @@ struct Init: ParsableCommand {
         name: .long,
         help: ArgumentHelp(
             "A context of the kubeconfig, whose cluster is asked; may be given several times.",
-            valueName: "name"))
+            valueName: "name"), completion: .custom(ConfigurationCompletion.contexts))
     var context: [String] = []
 
     @Option(
