@@ -110,10 +110,7 @@ final class RunningFollower {
 
     deinit {
         server.cut()
-        for one in [process] + others where one.isRunning {
-            one.terminate()
-            one.waitUntilExit()
-        }
+        for one in others.reversed() + [process] where one.isRunning { one.end() }
         try? FileManager.default.removeItem(at: folder)
     }
 
@@ -172,5 +169,22 @@ final class RunningFollower {
             count = server.send(line, to: list + "?")
             return count > 0
         }
+    }
+}
+
+extension Process {
+    /// Ends it; by force after ten seconds.
+    ///
+    /// `waitUntilExit` would wait for what the program has started as well: these have the descriptor by which
+    /// Foundation learns of the end.
+    func end() {
+        terminate()
+        let stat = URL(filePath: "/proc/\(processIdentifier)/stat")
+        for _ in 0..<1000 {
+            let text = (try? String(contentsOf: stat, encoding: .utf8)) ?? ""
+            if text.isEmpty || text.contains(") Z ") { return }
+            usleep(10_000)
+        }
+        kill(processIdentifier, SIGKILL)
     }
 }
