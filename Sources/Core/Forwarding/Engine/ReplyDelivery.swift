@@ -2,6 +2,7 @@ import DNSWire
 import DomainNames
 import IPAddressing
 import Telemetry
+import Time
 
 /// A decided reply before it is written: its content, and what is counted and logged.
 struct ReplyDraft {
@@ -93,7 +94,7 @@ struct ReplyDelivery: ~Copyable {
         send(draft, from: prepared, to: recipient, into: &outbox)
     }
 
-    /// Sends the reply to each client that waits for `slot`.
+    /// Sends the reply to each client that waits for `slot`, and counts how long the first one waited.
     mutating func deliver(
         _ draft: ReplyDraft, from prepared: inout PreparedAnswer, toWaitersOf slot: Int,
         in table: borrowing TransactionTable, during turn: inout Turn
@@ -104,6 +105,11 @@ struct ReplyDelivery: ~Copyable {
             waiter = table.waiters[place.waiter].next
             guard table.waiters[place.waiter].terms.limit != ReplyTerms.noReply else { continue }
             deliver(draft, from: &prepared, to: table.recipient(place), into: &turn.outbox)
+        }
+        // If all servers are down none is asked, and that is quick.
+        if table.transactions[slot].attemptCount > 0, !table.transactions[slot].isLate {
+            let time = turn.now.nanoseconds(since: table.transactions[slot].started)
+            meters.lookups.record(nanoseconds: time, row: draft.cluster)
         }
     }
 
