@@ -29,7 +29,8 @@ struct PathMetrics {
             }
         }
         family(
-            "namebridge_path_silent_targets", .gauge, "Targets that do not answer although others do.", to: &text
+            "namebridge_path_silent_targets", .gauge, "Targets that do not answer although others do.",
+            to: &text
         ) {
             $0.silentTargets.count
         }
