@@ -108,8 +108,8 @@ extension PlanBuilder {
         }
     }
 
-    /// Limits TCP segments to what the path can carry, since "too big" messages may get lost. What most packets
-    /// lack is looked at first.
+    /// Limits TCP segments to what the path can carry, since "too big" messages may get lost. What most
+    /// packets lack is looked at first.
     mutating func clamp(_ traffic: PathTraffic, because: String) {
         let comment = FilterRule.comment(because)
         let far = PrefixSet(traffic.destinations)
