@@ -91,7 +91,7 @@ import Testing
 
         /// From now on certificates of the authority of `name` are accepted, and no others.
         func listen(for name: String) throws {
-            front?.end()
+            front.map(RunningFollower.end)
             follower.server.cut()
             front = try follower.start(
                 "/usr/bin/socat",

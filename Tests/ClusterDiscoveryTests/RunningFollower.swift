@@ -110,8 +110,24 @@ final class RunningFollower {
 
     deinit {
         server.cut()
-        for one in others.reversed() + [process] where one.isRunning { one.end() }
+        for one in [process] + others { Self.end(one) }
         try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// Ends a process, without waiting for what it started.
+    ///
+    /// One that is not ours inherits that this process blocks all signals but one. `waitUntilExit` would wait for
+    /// its children as well: they have the descriptor by which Foundation learns of the end.
+    static func end(_ process: Process) {
+        guard process.isRunning else { return }
+        let number = process.processIdentifier
+        if process.executableURL == program { process.terminate() } else { kill(number, SIGKILL) }
+        for _ in 0..<1000 {
+            let state = try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8)
+            guard let state, !state.contains(") Z ") else { return }
+            usleep(10_000)
+        }
+        kill(number, SIGKILL)
     }
 
     private static var program: URL {
@@ -169,22 +185,5 @@ final class RunningFollower {
             count = server.send(line, to: list + "?")
             return count > 0
         }
-    }
-}
-
-extension Process {
-    /// Ends it; by force after ten seconds.
-    ///
-    /// `waitUntilExit` would wait for what the program has started as well: these have the descriptor by which
-    /// Foundation learns of the end.
-    func end() {
-        terminate()
-        let stat = URL(filePath: "/proc/\(processIdentifier)/stat")
-        for _ in 0..<1000 {
-            let text = (try? String(contentsOf: stat, encoding: .utf8)) ?? ""
-            if text.isEmpty || text.contains(") Z ") { return }
-            usleep(10_000)
-        }
-        kill(processIdentifier, SIGKILL)
     }
 }
