@@ -2,7 +2,7 @@
 """Searches on the status page with a real browser: `make check-page` (Chromium, no display; no privileges).
 
 A forwarder for two stand-in clusters, one of them with outer addresses, and Chromium without a window, driven over its pipe. Only
-keys are pressed, as by someone without a mouse: names are found by name, by cluster and by address, with the state of the path, and
+keys are pressed, as without a mouse: names are found by name, by cluster and by address, with the state of the path, and
 copied. Then the same at the width of a telephone: nothing may be wider than the screen, and what is pressed must be large enough.
 Pictures of both are left in the folder of `--pictures`.
 """
