@@ -184,6 +184,7 @@ struct Guide {
             let makefile = try text("Makefile")
             let targets = arguments.filter { !$0.contains("=") }
             return targets.first { !makefile.contains("\n\($0):") }.map { "make has no target \($0)" }
+        case "ssh": return try objection(to: ShellLine(line.words.dropFirst(2).joined(separator: " ")[...]))
         case "systemctl":
             let units = arguments.filter { $0.hasPrefix("namebridge") }.map { $0.contains(".") ? $0 : $0 + ".service" }
             return units.first { !exists("systemd/" + $0) }.map { "there is no unit \($0)" }
