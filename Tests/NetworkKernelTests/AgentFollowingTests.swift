@@ -166,8 +166,13 @@ import Testing
         run.agent.follow(.success(AgentRun.good))
         #expect(run.status?.trouble == nil, "the file is as before")
         run.agent.follow(.success("empty"))
-        run.cutting = []
+        // Another command applies it all the same.
+        let consent = AppliedConfiguration(path: run.agent.path, host: "c1/001", isChosen: false, text: "empty")
+        try run.run.store.write(.configuration(consent))
+        run.agent.noteDesired()
+        #expect(run.agent.mustFollow)
         run.agent.follow(.success("empty"))
+        run.runUntilQuiet()
         #expect(run.run.kernel.state.deviations(from: run.run.fresh) == [] && run.status?.trouble == nil)
     }
 

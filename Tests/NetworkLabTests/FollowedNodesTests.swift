@@ -86,8 +86,11 @@ import Testing
         #expect(try !Self.routes(lab).contains("10.235."))
         try lab.script("sleep 1")
         #expect(try !Self.routes(lab).contains("10.235."), "the agent keeps what was consented to")
-        let after = try lab.net("n1", "status --config \(file)")
-        #expect(after.code == 0 && !after.output.contains("not applied"), "\(after.output)")
+        #expect(
+            try await lab.wait(seconds: 20) {
+                let after = try lab.net("n1", "status --config \(file)")
+                return after.code == 0 && !after.output.contains("not applied")
+            }, "\(agent.text)")
         _ = try agent.end()
         #expect(try lab.net("n1", "remove").code == 0)
         #expect(try lab.net("n2", "remove").code == 0)

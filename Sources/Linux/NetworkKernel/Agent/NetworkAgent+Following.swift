@@ -44,6 +44,8 @@ extension NetworkAgent {
         let desired: DesiredConfiguration?
         do throws(KernelError) { desired = try store.desired() } catch { return checkSoon() }
         if case .configuration(let known)? = desired, known == planned?.configuration { return }
+        // It may be the consent to a changed file that waits.
+        if rejected != nil { mustFollow = true }
         checkSoon()
     }
 
