@@ -34,7 +34,7 @@ import Testing
             for find in ["", "zsecret", "zprod", "shop", "10.211", "zcorp", "svc", "web"] {
                 let found = try setting.page("/names.json?find=\(find)", for: client)
                 // What was looked for comes back.
-                exits.append(("search \(find)", found.replacing("\"find\":\"\(find)\"", with: "")))
+                exits.append(("search \(find)", found.replacing("\"find\": \"\(find)\"", with: "")))
             }
             exits.append(("status", try setting.page("/status.json", for: client)))
             exits.append(("page", try setting.page("/", for: client)))
