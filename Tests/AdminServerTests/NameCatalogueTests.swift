@@ -28,7 +28,7 @@ import Testing
         #expect(setting.control.names(in: "*/pay").map { "\($0.name)" } == ["api.pay.svc.prod.cluster.local"])
         #expect(setting.control.names(in: "staging").isEmpty)
         let walk = try #require(setting.control.answer(.names(NameScope(), from: 0))["walks"]?.elements?.first)
-        #expect(walk["addresses"]?.integer == 256)
+        #expect(walk["addresses"]?.integer == 16)
     }
 
     @Test func `the questions of a walk are not those of clients, and fill no cache`() throws {
@@ -45,8 +45,8 @@ import Testing
         #expect(setting.control.status.cache?.entries == before)
         let metrics = setting.control.metrics
         for line in [
-            "namebridge_questions_total 1", "namebridge_walk_questions_total 512",
-            "namebridge_walk_answers_total{result=\"name\"} 6", "namebridge_walk_answers_total{result=\"none\"} 506",
+            "namebridge_questions_total 1", "namebridge_walk_questions_total 32",
+            "namebridge_walk_answers_total{result=\"name\"} 6", "namebridge_walk_answers_total{result=\"none\"} 26",
             "namebridge_walk_answers_total{result=\"error\"} 0", "namebridge_walk_answers_total{result=\"lost\"} 0",
         ] {
             #expect(metrics.contains("\n\(line)\n"), "\(line)")
@@ -56,7 +56,7 @@ import Testing
     @Test func `a reload during a walk holds for the rest of it`() throws {
         let setting = try NamedServices()
         defer { setting.stop() }
-        #expect(setting.control.answer(.walk(cluster: "prod", perSecond: 20))["error"] == nil)
+        #expect(setting.control.answer(.walk(cluster: "prod", perSecond: 2))["error"] == nil)
         // From here on this host may ask nothing of the cluster.
         var inventory = setting.control.inventory
         inventory.dns.views[0].allow = Access(clusters: ["staging"])
@@ -64,8 +64,8 @@ import Testing
         let change = DNSServerChange(
             listen: inventory.dns.listen, policy: policy, settings: DNSServerSettings(), cookieSecrets: [])
         #expect(try setting.control.server.replace(change).isEmpty)
-        // Ends: a question comes each 50 ms; the bound is for a fault.
-        for _ in 0..<1_000 where setting.control.catalogue.walkCounts.failed == 0 { ThisProcess.sleep(milliseconds: 10) }
+        // Ends: a question comes each half second; the bound is for a fault.
+        for _ in 0..<6_000 where setting.control.catalogue.walkCounts.failed == 0 { ThisProcess.sleep(milliseconds: 10) }
         #expect(setting.control.catalogue.walkCounts.failed > 0)
         #expect(setting.control.catalogue.walksJSON(for: setting.control.catalogue.hostClient) == .array([]))
     }
@@ -112,7 +112,7 @@ import Testing
         let walked = try setting.walk("prod")
         #expect(walked.allSatisfy { $0.source == .cache })
         let walk = try #require(setting.control.answer(.names(NameScope(), from: 0))["walks"]?.elements?.first)
-        #expect(walk["found"]?.integer == 0 && walk["failed"]?.integer == 256)
+        #expect(walk["found"]?.integer == 0 && walk["failed"]?.integer == 16)
     }
 
     @Test func `a search finds by name, cluster and address, all words together`() throws {
@@ -321,11 +321,11 @@ private struct NamedServices {
         view.allow = access
         inventory.dns.views = [view]
         var prod = Cluster(
-            key: "prod", dns: [upstream.endpoint], services: [try IPPrefix(parsing: "10.96.0.0/24")])
+            key: "prod", dns: [upstream.endpoint], services: [try IPPrefix(parsing: "10.96.0.0/28")])
         prod.addressMap = PrefixMap(
             [
                 PrefixPair(
-                    inner: try IPPrefix(parsing: "10.96.0.0/24"), outer: try IPPrefix(parsing: "10.208.0.0/24"))
+                    inner: try IPPrefix(parsing: "10.96.0.0/28"), outer: try IPPrefix(parsing: "10.208.0.0/28"))
             ].compactMap(\.self))
         inventory.clusters = [prod, Cluster(key: "staging", dns: [upstream.endpoint])]
         server = try DNSServer(
@@ -366,8 +366,8 @@ private struct NamedServices {
     func walk(_ cluster: String) throws -> [KnownName] {
         let begun = control.answer(.walk(cluster: cluster, perSecond: 5_000))
         #expect(begun["error"] == nil)
-        // Ends: a walk of 256 addresses is over soon; the bound is for a fault.
-        for _ in 0..<1_000 {
+        // Ends: a walk of 16 addresses is over soon; the bound is for a fault.
+        for _ in 0..<6_000 {
             let walks = control.answer(.names(NameScope(), from: .max))["walks"]?.elements ?? []
             if walks.allSatisfy({ $0["over"]?.boolean == true }) { break }
             ThisProcess.sleep(milliseconds: 10)

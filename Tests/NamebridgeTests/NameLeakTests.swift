@@ -166,7 +166,7 @@ private struct TwoViews {
         _ = try ask(TestMessage.question("docs.web.svc.dev.cluster.local", id: 7), from: Self.outsider)
         #expect(control.answer(.walk(cluster: "zprod", perSecond: 1_000))["error"] == nil)
         // Ends: both are over soon; the bound is for a fault.
-        for _ in 0..<1_000 {
+        for _ in 0..<6_000 {
             let walks = control.answer(.names(NameScope(), from: .max))["walks"]?.elements ?? []
             if walks.allSatisfy({ $0["over"]?.boolean == true }), control.status.latestAnswers.count >= 13 { break }
             ThisProcess.sleep(milliseconds: 10)
