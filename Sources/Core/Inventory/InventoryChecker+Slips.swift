@@ -1,8 +1,8 @@
 import IPAddressing
 
 extension InventoryChecker {
-    /// Warnings of what can be meant, but is almost always a slip: a prefix without its length, a cluster that
-    /// nothing is known of, a DNS server that is another cluster's.
+    /// Warnings of what can be meant, but is almost always a slip: a prefix without its length, a cluster
+    /// that nothing is known of, a DNS server that is another cluster's.
     mutating func checkSlips() {
         for cluster in inventory.clusters {
             let path = InventoryPath("clusters") + cluster.key

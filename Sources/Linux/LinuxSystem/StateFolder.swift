@@ -52,7 +52,7 @@ package struct StateFolder: Sendable {
     /// - Parameter isForAll: Every user may read the file, not only its owner.
     package func write(_ name: String, _ octets: [UInt8], isForAll: Bool = false) throws(Errno) {
         let new = "\(path)/\(name).new"
-        // What another user of the folder may have put there, such as a link to a file of ours, is not opened.
+        // What another user of the folder may have put there, such as a link to a file, is not opened.
         // Sound: the paths are read during the calls.
         if unsafe unlink(new) != 0 {
             let code = clinux_errno()

@@ -88,7 +88,7 @@ enum OwnResolver {
 }
 
 extension ForwardingRules {
-    /// The rules but those that lead to a resolver of this host: they lead to Namebridge already, or to a stub.
+    /// The rules but those that lead to a resolver of this host: Namebridge already, or a stub.
     ///
     /// - Parameter isOwnResolver: Whether a resolver of this host answers there.
     func withoutThisHost(_ isOwnResolver: (Endpoint) -> Bool) -> ForwardingRules {

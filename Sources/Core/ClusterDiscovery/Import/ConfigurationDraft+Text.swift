@@ -70,8 +70,9 @@ extension DraftCluster {
         if domain != .clusterLocal { text += "    domain: \(domain)\n" }
         if hasSeveralRules {
             text += comment(
-                "Each of these servers has a line for the same zone, so that they are taken for servers of one"
-                    + " cluster. If they are of different clusters, give each cluster an entry of its own.",
+                "Each of these servers has a line for the same zone, so that they are taken for servers of"
+                    + " one cluster. If they are of different clusters, give each cluster an entry of its"
+                    + " own.",
                 indent: "    ")
         }
         text += "    dns: \(list(dns.map(\.shortText)))\n"
