@@ -127,12 +127,6 @@ extension ForwardingEngine {
         let draft = flight.draft(ending, slot, target, at: turn.now)
         delivery.deliver(
             draft, from: &preparation.prepared, toWaitersOf: slot, in: flight.table, during: &turn)
-        // If all servers are down none is asked, and that is quick.
-        if flight.table.transactions[slot].attemptCount > 0, !flight.table.transactions[slot].isLate {
-            delivery.meters.lookups.record(
-                nanoseconds: turn.now.nanoseconds(since: flight.table.transactions[slot].started),
-                row: draft.cluster)
-        }
         flight.end(slot, ending, hasCache: preparation.cache.cache != nil, at: turn.now)
     }
 
