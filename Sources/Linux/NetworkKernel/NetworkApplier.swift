@@ -296,8 +296,8 @@ package struct NetworkApplier<Machine: Kernel> {
     }
 }
 
-/// Says what steps on a host of that state do to packets, in lines, before any of them runs. It throws if they
-/// must not run.
+/// Says what steps on a host of that state do to packets, in lines, before any of them runs. It throws if
+/// they must not run.
 package typealias PacketForesight = (HostState, [Step]) throws(KernelError) -> [String]
 
 extension Change {

@@ -11,7 +11,8 @@ import Synchronization
 import Time
 
 /// The names that clusters are known to have: those of services whose endpoints a follower has seen, those
-/// that a walk of their service ranges found, and those in the cache. What a client may not ask is not shown to it.
+/// that a walk of their service ranges found, and those in the cache. What a client may not ask is not shown
+/// to it.
 final class NameCatalogue: Sendable {
     /// The server.
     private let server: DNSServer
