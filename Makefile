@@ -57,7 +57,7 @@ DOCS = .build-docs
 .DEFAULT_GOAL := help
 .PHONY: help build run lint docs test check-dashboard check-page bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages check-chart try-chart clean static portable
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages page-packages deb-packages try-deb-packages
-.PHONY: differential-packages bench-follow bench-endpoints follow-faults bench-names bench-reload explain-proof
+.PHONY: differential-packages bench-follow bench-endpoints follow-faults bench-names bench-reload explain-proof map-proof
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
@@ -74,6 +74,7 @@ help:
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
 	@echo 'make explain-proof  what "explain" says of random networks, and of those of the documentation, against packets;'
 	@echo '              CASES=10000 SEED=1; needs root'
+	@echo 'make map-proof  maps: every address of five equal clusters, and every step of changes killed; takes an hour; needs root'
 	@echo 'make fuzz     every parser fed with broken input under the address sanitizer; FUZZ=--help for options'
 	@echo 'make tsan     the tests of everything that has threads, under the thread sanitizer'
 	@echo 'make abuse    what an honest client notices of floods, forged errors and idle connections; ABUSE=--help; needs root'
@@ -182,6 +183,11 @@ faults: check-swift faults-packages build
 explain-proof: check-swift test-packages
 	EXPLAIN_CASES=$(or $(CASES),10000) EXPLAIN_SEED=$(or $(SEED),$$(date +%s)) \
 		swift test --disable-xctest --filter 'NetworkLabTests.(ExplainProofTests|CellTests)'
+
+# Every address of clusters that overlap, and every step and disturbance of changes to maps.
+map-proof: check-swift test-packages
+	NAMEBRIDGE_WHOLE_RANGES=1 NAMEBRIDGE_EVERY_STEP=1 swift test --disable-xctest \
+		--filter '(MapChange|MappedMesh|OverlappingCluster|Convergence)Tests'
 
 fuzz: check-swift fuzz-packages
 	python3 Sources/Support/Fuzzer/fuzz.py $(FUZZ)
