@@ -209,6 +209,8 @@ struct NoisyKernel: Kernel {
             case .add(.route(let route)), .remove(.route(let route)):
                 let subject = KernelEvent.Subject.route(route.destination, routeProtocol: route.routeProtocol)
                 events.waiting.append(KernelEvent(subject))
+            case .add(.nextHop(let object)), .remove(.nextHop(let object)), .replace(_, with: .nextHop(let object)):
+                events.waiting.append(KernelEvent(.nextHop(madeBy: object.madeBy)))
             default: break
             }
         }

@@ -10,7 +10,7 @@ struct ServiceAddressTests {
     func `clients under load get answers from the other forwarder when one is killed, hangs, or is stopped`() throws {
         let lab = try FailoverTests.lab("fanyc", answering: [])
         let file = try Self.file(in: lab)
-        try lab.script("for h in relay1 relay2; do ip -n $P$h addr add 172.20.0.53/32 dev lo; done")
+        try lab.script("for h in relay1 relay2; do ip -n $P$h route add local 172.20.0.53 dev lo; done")
         try Self.startCluster(in: lab)
         for host in ["relay1", "relay2"] { try lab.startForwarder(on: host, file) }
         let agents = try ["relay1", "relay2"].map { host in

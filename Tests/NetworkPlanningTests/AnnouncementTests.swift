@@ -77,6 +77,9 @@ import Testing
         let text = try ["d1", "gate"].map { try renderer.render(.bird, for: $0) }
         #expect(text[0].contains("neighbor 172.16.0.1 as 65000") && text[0].contains("bgp_med = 55"), "\(text[0])")
         #expect(text[1].contains("net ~ [ 172.20.0.53/32 ]") && text[1].contains("neighbor 172.16.0.62 as 65078"), "\(text[1])")
+        let frr = try ["d1", "gate"].map { try renderer.render(.frr, for: $0).contains("must be a local route") }
+        #expect(frr == [true, false])
+        #expect(plans[0].notes.contains { $0.message.contains("ip route add local 172.20.0.53 dev lo") })
         let vrrp = file.replacing(
             "address: [172.20.0.53, \"fd00:20::53\"],", with: "failover: vrrp, vrrp: { id: 53 }, address: 172.16.0.60,")
         let keepalived = try Renderer(try Networks.inventory(yaml: vrrp)).render(.keepalived, for: "d2")

@@ -45,9 +45,8 @@ extension NetworkPlanner {
             "\(service.name): \"net agent\" puts \(addresses) into routing table \(AnnouncementTable.number)"
                 + " while the forwarder of this host is ready, and BIRD or FRR announces it from there: \"net"
                 + " render --format bird\" or \"frr\" writes the configuration of both ends; the host itself"
-                + " needs the address on lo: "
-                + announce.addresses.map { "ip address add \(IPPrefix(only: $0)) dev lo" }
-                .joined(separator: "; "))
+                + " needs it as a local route, since FRR announces no address of an interface: "
+                + announce.addresses.map { "ip route add local \($0) dev lo" }.joined(separator: "; "))
         guard choices.announced.contains(service.name) else { return }
         for address in announce.addresses {
             builder.route(

@@ -11,6 +11,7 @@ enum FRRRendering {
             "! \(rendering.name), for FRR: a whole frr.conf, checked with \"vtysh -C -f FILE\".",
             "! Needs bgpd=yes and bfdd=yes in /etc/frr/daemons.", "!",
         ]
+        if isRelay, sessions.contains(where: \.isOfService) { lines += serviceWords }
         lines += isRelay ? relayWords : ["! The relays announce the prefixes of clusters while they work."]
         lines += ["!", "frr defaults traditional", "log syslog informational", "!"]
         if isRelay { lines += ["ip import-table \(AnnouncementTable.number)", "!"] }
@@ -42,6 +43,13 @@ enum FRRRendering {
         "! the agent ends.",
         "! FRR announces what is in that table; no packet is routed by it.",
         "! FRR imports routes of IPv4 alone from a table: use BIRD if prefixes of IPv6 are to be announced.",
+    ]
+
+    /// FRR prefers the connected route of an address on an interface to the table, and redistributes nothing
+    /// but preferred routes (zebra 8.4).
+    private static let serviceWords = [
+        "! An address that forwarders share must be a local route (\"ip route add local ADDRESS dev lo\")",
+        "! and no address of an interface: FRR would announce nothing.",
     ]
 
     /// What each session carries, and nothing the other way.

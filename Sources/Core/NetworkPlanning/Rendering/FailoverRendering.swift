@@ -42,6 +42,8 @@ struct FailoverRendering {
         let metric: Int?
         /// The paths that need it.
         var reasons: [String]
+        /// True if it announces the address of a forwarder.
+        var isOfService: Bool { reasons.contains(FailoverRendering.serviceReason) }
     }
 
     /// The sessions of this host, one for each family and neighbour.
@@ -117,7 +119,7 @@ struct FailoverRendering {
     }
 
     /// What stands for a path.
-    private static let serviceReason = "dns.announce"
+    fileprivate static let serviceReason = "dns.announce"
 
     /// Adds a session, or its prefixes to the one with the same ends.
     private func add(_ session: Session, to sessions: inout [Session]) {

@@ -114,6 +114,8 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// everything, and so to the same questions again.
     private func forgetAnswers(about batch: EventBatch) {
         guard !known.isEmpty else { return }
+        // Such a change moves routes without an event of theirs.
+        for case .nextHop in batch.events.map(\.subject) { return known = [:] }
         for case .route(let prefix, _) in batch.events.map(\.subject) {
             known = known.filter { !prefix.contains($0.key.destination) }
         }
@@ -185,6 +187,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         isActing = true
         changed = isOutdated ? nil : ObservedPart.changed(by: steps)
+        if changed?.contains(.nextHops) == true { known = [:] }
         isOutdated = true
         if let done = doneBeforeFailure {
             let undone = steps.count { step in if case .forget = step.change { false } else { true } }
