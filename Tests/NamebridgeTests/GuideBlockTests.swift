@@ -27,7 +27,8 @@ import Testing
         for guide in try Guide.all {
             let sessions = guide.blocks.filter { $0.language == "console" }.flatMap { $0.text.split(separator: "\n") }
                 .filter { $0.hasPrefix("$ ") }.map { $0.dropFirst(2) }
-            let spans = guide.prose.matches(of: /`((?:sudo )?namebridge [^`]+)`/).map { $0.1 }
+            let prose = guide.prose.replacingOccurrences(of: "\n", with: " ")
+            let spans = prose.matches(of: /`((?:sudo )?namebridge [^`]+)`/).map { $0.1 }
             for line in sessions + spans where !line.contains(/[A-Z\[]{2}|\[/) {
                 let objection = try Guide.objection(to: ShellLine(line)) ?? ""
                 // A sentence may name a command alone.

@@ -101,6 +101,7 @@ import Testing
             name: "f")
         let others = rules.withoutThisHost { ["192.0.2.1", "127.0.0.1"].contains($0.shortText) }
         #expect(others.rules.map(\.suffix.description) == ["b.local", "d.local"])
+        #expect(others.unusable.first == "f:1: a.local leads to 127.0.0.1, this host itself" && others.unusable.count == 2)
     }
 
     // MARK: - Questions

@@ -38,9 +38,9 @@ import Testing
         #expect(choice.format == nil)
     }
 
-    @Test func `beside a server at one address it listens at the others`() throws {
+    @Test func `behind a server that others can ask it takes another port, though an address is free`() throws {
         let choice = try choice([("named", "192.0.2.5:53"), ("named", "127.0.0.1:53"), ("named", "[::1]:53")])
-        #expect(choice.addresses.map(\.description) == ["192.0.2.6:53", "[2001:db8::5]:53"])
+        #expect(choice.addresses.map(\.description) == ["127.0.0.1:5300"] && choice.format == .bind)
     }
 
     @Test func `behind a server that has every address it takes another port`() throws {

@@ -95,7 +95,13 @@ extension ForwardingRules {
         var others = ForwardingRules()
         others.unusable = unusable
         for var rule in rules {
-            rule.servers.removeAll(where: isOwnResolver)
+            let own = rule.servers.filter(isOwnResolver)
+            rule.servers.removeAll { own.contains($0) }
+            if rule.servers.isEmpty, let server = own.first {
+                others.unusable.append(
+                    "\(rule.sources.joined(separator: ", ")): \(rule.suffix) leads to \(server.shortText),"
+                        + " this host itself")
+            }
             others.add(rule)
         }
         return others

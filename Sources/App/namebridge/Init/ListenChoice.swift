@@ -37,8 +37,9 @@ struct ListenChoice: Equatable {
             if !words.contains(text) { words.append(text) }
         }
         let fact = "Port \(port) is taken by \(taken.joined(separator: " and "))"
-        let isForOthers = addresses.contains { $0.address.family == .v4 && !$0.address.isLoopback }
-        if isForOthers {
+        // A stub serves this host alone; what others can ask is the resolver that clients have.
+        let isStub = others.allSatisfy { $0.endpoint.address.isLoopback }
+        if isStub, addresses.contains(where: { !$0.address.isLoopback }) {
             reason = "\(fact): these addresses of this host are free. Leave out those where no client asks."
             return
         }
