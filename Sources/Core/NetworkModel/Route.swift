@@ -47,7 +47,7 @@ package struct Route: Hashable, Sendable {
 
     /// The metric of our routes. None is the one that `ip route add` takes by itself (0 with IPv4, 1024 with
     /// IPv6): a second route of one prefix and metric is refused (File exists), and what another program
-    /// replaces or deletes must not be ours (`HostPlan.besideForeignRoutes`).
+    /// replaces or deletes must not be ours (`ResolvedPlan.besideForeignRoutes`).
     package static func ourMetric(_ family: AddressFamily) -> Int { family == .v4 ? 1 : 512 }
 
     /// True if its protocol number is ours.

@@ -79,7 +79,7 @@ extension Step {
 /// Our objects are recognised from the observation alone: by the table's name, the routes' protocol, the
 /// links' alias and the rules' comments. Nothing else is changed.
 ///
-/// - Parameter plan: As `desiredState` made it; it is resolved here.
+/// - Parameter plan: As `NetworkPlanner.plan` made it; it is resolved here.
 package func difference(
     from observed: HostState, to plan: HostPlan, context: HostContext = HostContext()
 ) -> Difference {

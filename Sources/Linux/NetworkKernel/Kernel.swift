@@ -34,7 +34,8 @@ extension Kernel {
         try observe()
     }
 
-    /// The present state of the host, with what of it `plan` has no longer and connections still use.
+    /// The present state of the host; its `heldDestinations` are those of routes that `plan` no longer
+    /// has and that open connections use.
     package func observe(for plan: HostPlan) throws(KernelError) -> HostState {
         var observed = try observe()
         let leaving = plan.leavingRoutes(on: observed)

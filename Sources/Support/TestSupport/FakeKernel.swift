@@ -6,7 +6,7 @@ package import NetworkPlanning
 import PacketPath
 
 /// A host's kernel in memory, which refuses what a real one refuses, and fails or dies where a test says
-/// so. to.
+/// so.
 ///
 /// Not safe to share between tasks: one test has one.
 package final class FakeKernel: Kernel {

@@ -8,12 +8,14 @@ package import Time
 /// The forwarder without its sockets: takes messages, a time and random bits, and puts messages to send into
 /// an outbox.
 ///
-/// One worker owns one engine; nothing is shared but the policy. `nextDeadline` is the time of its
-/// next timer.
+/// One worker owns one engine. It shares with the others only the policy, the cache, the servers' health and
+/// the secrets of the process. `nextDeadline` is the time of its next timer.
 ///
 /// ```
-/// question -> checked -> client allowed? -> route -> asked already? wait with the others
-///                                                 -> else: a transaction, sent to one server after the other
+/// question -> checked -> client allowed? -> cached? one reply
+///                                        -> else: route -> asked already? wait with the others
+///                                                       -> else: a transaction, sent to one server
+///                                                          after the other
 /// answer   -> whose? -> usable? -> names mapped back -> one reply for each client that waits
 /// ```
 package struct ForwardingEngine: ~Copyable {

@@ -5,7 +5,7 @@ package import DNSWire
 ///
 /// The engine fills it while a batch of packets is read; its owner sends its messages and uses it again.
 package struct Outbox: ~Copyable {
-    /// All messages. An entry's `range` is inside.
+    /// All messages. The octets of each entry are those from its `start` to its `end`.
     package var octets: OctetBuffer
 
     /// Replies to clients.

@@ -1,6 +1,7 @@
 package import Time
 
-/// One call of the engine: its time, its source of random bits, and the outbox for messages to send.
+/// What each call of the engine is given: the time, a source of random bits, and the outbox for messages to
+/// send. A worker has one for all calls: it sets the time anew, and empties the outbox by sending it.
 package struct Turn: ~Copyable {
     /// The time.
     package var now: MonotonicTime

@@ -1,6 +1,7 @@
 import DNSWire
 
-/// The reasons to refuse a question regardless of its name.
+/// The reasons that clients get with replies that refuse, deny or withhold; and which questions are refused
+/// regardless of their names: `refusal`.
 enum Refusals {
     /// Endpoints whose addresses several members of a cluster set have, and whose names do not tell whose.
     static let sharedEndpoint = ExtendedError(

@@ -66,7 +66,8 @@ package final class RouteTarget: Sendable {
     /// Its place in `ForwardingPolicy.targets`.
     package let index: Int
 
-    /// Indexes into `ForwardingPolicy.groups`, never empty. Several: the first that has the name answers.
+    /// Indexes into `ForwardingPolicy.groups`, never empty. Several: the first that has the name answers,
+    /// unless there is a `union`.
     package let groups: [Int]
 
     /// From the names that the servers are asked for to those that clients ask.
