@@ -2,13 +2,6 @@ package import IPAddressing
 package import Inventory
 import NetworkModel
 
-/// The plan of one host: everything it needs for the paths of `inventory`.
-///
-/// For many hosts make one `NetworkPlanner`: it computes once what the hosts of a mesh share.
-package func desiredState(inventory: Inventory, host: LocatedHost) -> HostPlan {
-    NetworkPlanner(inventory).plan(for: host)
-}
-
 /// Derives from an inventory the plan of each host, and what the owners of other devices must configure.
 package struct NetworkPlanner: Sendable {
     /// The inventory.

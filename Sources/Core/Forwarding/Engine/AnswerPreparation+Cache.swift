@@ -59,10 +59,3 @@ extension AnswerPreparation {
         return ExtendedError(.staleAnswer, "\(names): no server answered a moment ago")
     }
 }
-
-extension ForwardingPolicy {
-    /// The route of a question; nil if its client may not ask.
-    func route(_ exchange: ClientExchange) -> Route? {
-        exchange.view.map { route(exchange.message, exchange.query.question, view: $0) }
-    }
-}

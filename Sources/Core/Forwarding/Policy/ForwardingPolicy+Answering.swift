@@ -2,6 +2,11 @@ import DNSWire
 package import DomainNames
 
 extension ForwardingPolicy {
+    /// The route of a question; nil if its client may not ask.
+    func route(_ exchange: ClientExchange) -> Route? {
+        exchange.view.map { route(exchange.message, exchange.query.question, view: $0) }
+    }
+
     /// The route of a question for an address of `name`; nil for one that can't be asked.
     package func route(of name: DomainName, view: Int) -> Route? {
         let message = NameHints.message(name, type: RecordType.a)
