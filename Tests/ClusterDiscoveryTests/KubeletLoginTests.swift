@@ -50,7 +50,7 @@ import Testing
 
         /// - Parameter user: In a kubeconfig as `kubeadm` writes it for a kubelet.
         init(user: String) throws {
-            let follower = try RunningFollower(FollowRun.flannel(nodes: 2))
+            let follower = try RunningFollower(unstarted: FollowRun.flannel(nodes: 2))
             self.follower = follower
             port = try Self.freePort()
             try follower.write(Self.certificates, to: "certificates", isProgram: true)

@@ -28,7 +28,7 @@ final class RunningFollower {
     func terminate() { process.terminate() }
 
     /// An API server, and a kubeconfig for it; the follower is yet to be started.
-    init(_ start: StandInCluster) throws {
+    init(unstarted start: StandInCluster) throws {
         let box = Box(start)
         cluster = box
         server = try StandInServer { request in
@@ -57,7 +57,7 @@ final class RunningFollower {
     convenience init(
         _ start: StandInCluster, arguments: [String] = [], kubectl: String = "", more: String = ""
     ) throws {
-        try self.init(start)
+        try self.init(unstarted: start)
         if !kubectl.isEmpty {
             let real = "\(DiscoverRun.kubectlFolder ?? "")/kubectl"
             try write(kubectl.replacingOccurrences(of: "KUBECTL", with: real), to: "kubectl", isProgram: true)
