@@ -38,7 +38,7 @@ import Testing
         let upstream = try dns.start()
         var cluster = FollowRun.flannel(nodes: 1)
         cluster.append(Self.slices, Self.slice(1))
-        let run = try RunningFollower(cluster)
+        let run = try RunningFollower(unstarted: cluster)
         // Cached answers are right for an hour, however slow this machine is: only what is forgotten changes.
         try run.write(
             """

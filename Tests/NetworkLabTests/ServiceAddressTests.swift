@@ -154,7 +154,9 @@ private final class QuestionLoad {
     }
 
     func counts() throws -> (answered: Int, failed: Int) {
-        let lines = try String(contentsOfFile: lab.path("load.log"), encoding: .utf8).split(separator: "\n")
+        // Made by the first client that has something to say.
+        let text = (try? String(contentsOfFile: lab.path("load.log"), encoding: .utf8)) ?? ""
+        let lines = text.split(separator: "\n")
         return (lines.count { $0 == "answered" }, lines.count { $0 == "failed" })
     }
 
