@@ -53,6 +53,13 @@ package struct ConnectionRanges: Sendable {
         return [sorted[..<middle], sorted[middle...]].compactMap { ConnectionRanges(Array($0)) }
     }
 
+    /// Deletes all connections of a single range, without a listing; nil if there are several ranges, or only
+    /// some of its connections are to go.
+    package var wholeDeletion: Command? {
+        guard ranges.count == 1, let range = ranges.first, range.part == .all else { return nil }
+        return Deletion(range: range, source: nil).command
+    }
+
     /// Lists the connections of all ranges, and perhaps others.
     package var listing: Command { Command(.conntrack, ["-L"] + whole.arguments) }
 

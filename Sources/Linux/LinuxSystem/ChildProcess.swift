@@ -12,6 +12,13 @@ package enum ChildProcess {
         package let output: [UInt8]
         /// The octets on its standard error.
         package let errors: [UInt8]
+
+        /// Creates a result.
+        package init(ending: Ending, output: [UInt8] = [], errors: [UInt8] = []) {
+            self.ending = ending
+            self.output = output
+            self.errors = errors
+        }
     }
 
     /// How a program ended.

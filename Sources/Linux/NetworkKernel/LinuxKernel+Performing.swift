@@ -1,5 +1,5 @@
 import IPAddressing
-import LinuxSystem
+package import LinuxSystem
 package import NetworkModel
 package import NetworkPlanning
 
@@ -52,28 +52,37 @@ extension LinuxKernel {
     }
 
     /// Deletes connections of one family.
-    private static func forget(_ ranges: ConnectionRanges) throws(KernelError) {
-        let listing: ChildProcess.Result
-        do throws(KernelError) {
-            listing = try HostTools.attempt(ranges.listing)
-        } catch {
-            // A listing of very many connections is longer than what is read.
-            guard let halves = ranges.halves else { throw error }
-            for half in halves { try forget(half) }  // ends at a single range
+    ///
+    /// - Parameter attempt: Runs a program to its end.
+    /// - Throws: Also if the connections of a single range cannot be listed as a whole.
+    package static func forget(
+        _ ranges: ConnectionRanges,
+        attempt: (Command) throws(KernelError) -> ChildProcess.Result = HostTools.attempt
+    ) throws(KernelError) {
+        if let command = ranges.wholeDeletion { return try forget(command, attempt) }
+        let listing = try attempt(ranges.listing)
+        guard listing.ending == .exit(status: 0) else {
+            // A listing of very many connections is longer than what is read, or takes too long.
+            guard let halves = ranges.halves else {
+                throw .failed(ranges.listing, listing.ending, errors: HostTools.text(listing.errors))
+            }
+            for half in halves { try forget(half, attempt: attempt) }  // ends at a single range
             return
         }
         let commands = ranges.deletions(of: TrackedConnection.read(listing.output))
         guard !commands.isEmpty else { return }
         let script = commands.map { $0.argumentLine + "\n" }.joined()
-        let all = try HostTools.attempt(Command(.conntrack, ["-R", "-"], input: script))
+        let all = try attempt(Command(.conntrack, ["-R", "-"], input: script))
         if all.ending == .exit(status: 0) { return }
         // Before version 1.4.7 it takes one at a time.
-        for command in commands { try forget(command) }
+        for command in commands { try forget(command, attempt) }
     }
 
     /// Deletes old connections.
-    private static func forget(_ command: Command) throws(KernelError) {
-        let result = try HostTools.attempt(command)
+    private static func forget(
+        _ command: Command, _ attempt: (Command) throws(KernelError) -> ChildProcess.Result
+    ) throws(KernelError) {
+        let result = try attempt(command)
         let errors = HostTools.text(result.errors)
         guard result.ending == .exit(status: 0) || errors.contains("flow entries") else {
             throw .failed(command, result.ending, errors: errors)
