@@ -47,4 +47,12 @@ import Time
         schedule.noteChange()
         #expect(!Self.isDue(schedule, at: 9_999) && Self.isDue(schedule, at: 10_000))
     }
+
+    @Test func `a pause of more than a minute delays the repetition of a failed run too`() {
+        var schedule = HookSchedule(pauseSeconds: 120)
+        schedule.noteChange()
+        schedule.begin()
+        schedule.end(.failed, at: Self.at(0))
+        #expect(!Self.isDue(schedule, at: 119_999) && Self.isDue(schedule, at: 120_000))
+    }
 }

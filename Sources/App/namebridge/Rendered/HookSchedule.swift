@@ -9,13 +9,13 @@ struct HookSchedule {
     private var isChanged = false
     /// No comparison before.
     private var earliest: MonotonicTime?
-    /// When a failed run is repeated; nil if none has failed.
+    /// When a failed run is repeated, but not before `earliest`; nil if none has failed.
     private var retry: MonotonicTime?
 
     /// From a comparison without a difference to the next one, in milliseconds: facts change up to four times
     /// a second, and each comparison reads them.
     private static let rest = 1_000
-    /// From a failure to the next attempt, in milliseconds.
+    /// From a failure to the next attempt, in milliseconds, if the pause is not longer.
     private static let retryDelay = 60_000
 
     /// Creates a schedule without anything to do.

@@ -9,7 +9,8 @@ import Time
 ///
 /// The program gets the format, the host (empty: none), and the paths of the rendering before and now. Once
 /// it has ended with 0, the new rendering is the recorded one; else it is run again after a minute, and with
-/// the next change. Between two runs is a pause, in which changes are gathered.
+/// the next change. Between two runs is a pause, in which changes are gathered; a run that repeats a failed
+/// one waits for it too, if it is longer than a minute.
 final class RenderingHook: Sendable {
     /// The program.
     private let program: String
