@@ -130,7 +130,12 @@ import Testing
 
     @Test func `an unknown name and a missing server are errors that say what to do`() throws {
         let inventory = try Networks.inventory("office-over-vpn")
-        #expect(throws: RenderError.serverAddressNeeded) { try Renderer(inventory).render(.dnsmasq) }
+        #expect(throws: RenderError.serverAddressNeeded(loopback: nil)) { try Renderer(inventory).render(.dnsmasq) }
+        let local = try #require(Endpoint("127.0.0.1", defaultPort: 5300))
+        var own = inventory
+        own.dns.listen = [local]
+        #expect(throws: RenderError.serverAddressNeeded(loopback: local)) { try Renderer(own).render(.dnsmasq) }
+        #expect("\(RenderError.serverAddressNeeded(loopback: local))".contains("--server 127.0.0.1:5300 if"))
         let known = ["shop/node1", "shop/vpn"]
         #expect(throws: RenderError.unknownSubject(name: "missing", expected: .host, known: known)) {
             try Renderer(inventory).render(.nft, for: "missing")

@@ -1,3 +1,4 @@
+package import IPAddressing
 import Inventory
 
 /// A format of the plan for an administrator who enters it by hand, or for another program.
@@ -68,8 +69,9 @@ package enum RenderError: Error, Hashable, Sendable {
     case routesByBGP(site: String)
     /// No path needs anything there.
     case nothing(format: RenderFormat, name: String?)
-    /// The configuration listens on all addresses: the address for clients must be given.
-    case serverAddressNeeded
+    /// The configuration listens on all addresses, or on loopback ones alone, `loopback` being the first: the
+    /// address for clients must be given.
+    case serverAddressNeeded(loopback: Endpoint?)
     /// A profile has a server with a certificate, whose name must be given.
     case certificateNameNeeded
     /// The format has no place for the port.
@@ -91,7 +93,9 @@ extension RenderError: CustomStringConvertible {
         case .nothing(let format, let name):
             "no path needs anything in the format \(format.rawValue)\(name.map { " for " + $0 } ?? "")"
                 + (format.failover.map { ": set \"failover: \($0.rawValue)\" in its path" } ?? "")
-        case .serverAddressNeeded:
+        case .serverAddressNeeded(let loopback?):
+            "dns.listen has loopback addresses alone: --server \(loopback) if that resolver runs on this host"
+        case .serverAddressNeeded(nil):
             "dns.listen names no single address: say at which one clients ask, with --server ADDRESS"
         case .certificateNameNeeded:
             "a profile of Apple can name servers of DNS over TLS or HTTPS alone, which Namebridge does"

@@ -10,6 +10,9 @@ package struct Renderer: Sendable {
     /// Where clients ask Namebridge for names.
     private let server: Endpoint?
 
+    /// The first address of `dns.listen` if all are loopback ones; nil if one is not.
+    private let loopback: Endpoint?
+
     /// The name in the certificate of a proxy for DNS over TLS in front of Namebridge; nil if there is none.
     private let certificateName: String?
 
@@ -21,6 +24,8 @@ package struct Renderer: Sendable {
         self.certificateName = certificateName
         self.server =
             server ?? inventory.dns.listen.first { !$0.address.isUnspecified && !$0.address.isLoopback }
+        let listen = inventory.dns.listen
+        loopback = listen.allSatisfy(\.address.isLoopback) ? listen.first : nil
     }
 
     /// - Parameter name: A host, site or cluster, as the format needs; nil: all of them, if the format allows
@@ -33,7 +38,7 @@ package struct Renderer: Sendable {
         case .cluster:
             text = try clusters(format, name).map { render(format, owner: $0) }.joined(separator: "\n")
         case .resolver:
-            guard let server else { throw .serverAddressNeeded }
+            guard let server else { throw .serverAddressNeeded(loopback: loopback) }
             let resolver = ResolverRendering(
                 planner.inventory, server: server, certificateName: certificateName)
             text = try resolver.render(format)
