@@ -16,12 +16,19 @@ struct ConfigurationOptions: ParsableArguments {
         completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
+    /// The file that is read if none is named.
+    static let usualPath = "/etc/namebridge/namebridge.yaml"
+
     /// The file to read.
-    var path: String { config ?? environment("NAMEBRIDGE_CONFIG") ?? "/etc/namebridge/namebridge.yaml" }
+    var path: String { config ?? environment("NAMEBRIDGE_CONFIG") ?? Self.usualPath }
 
     /// The inventory of the file; problems go to standard error.
+    ///
+    /// - Parameter hasDemo: True if the command has the option `--demo`.
     /// - Throws: `ExitStatus.usage` if the file cannot be read or has errors.
-    func load() throws -> Inventory { try loadWithText().inventory }
+    func load(hasDemo: Bool = false) throws -> Inventory {
+        try loadWithOctets(hasDemo: hasDemo).inventory
+    }
 
     /// The inventory of the file, and the text that it was read from, with the facts of followed clusters.
     /// - Throws: As `load` does.
@@ -32,8 +39,8 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The inventory of the file, the file and the facts of followed clusters.
     /// - Throws: As `load` does.
-    func loadWithOctets() throws -> (inventory: Inventory, whole: FollowedText) {
-        let read = try Configuration(path: path)
+    func loadWithOctets(hasDemo: Bool = false) throws -> (inventory: Inventory, whole: FollowedText) {
+        let read = try Configuration(path: path, hasDemo: hasDemo)
         for problem in read.problems { printError(Style.error.paint(problem)) }
         guard let inventory = read.inventory else {
             printError("namebridge: \(path): not used, since it has errors")
@@ -77,14 +84,20 @@ struct Configuration {
     }
 
     /// The same for a command.
+    ///
+    /// - Parameter hasDemo: True if the command has the option `--demo`.
     /// - Throws: `ExitStatus.usage`, after a message, if the file cannot be read.
-    init(path: String, isForCheck: Bool = false) throws {
+    init(path: String, isForCheck: Bool = false, hasDemo: Bool = false) throws {
         do throws(FileError) {
             try self.init(reading: path, isForCheck: isForCheck)
         } catch {
             printError("namebridge: \(error)")
             if error.isAbsent {
                 printError("Another file can be named with --config FILE or NAMEBRIDGE_CONFIG.")
+                if path == ConfigurationOptions.usualPath {
+                    let demo = hasDemo ? "; --demo needs none" : ""
+                    printError("\"namebridge init\" writes one\(demo).")
+                }
             }
             throw ExitStatus.usage
         }

@@ -9,7 +9,14 @@ struct RunningServerOptions: ParsableArguments {
     @Flag(name: .long, help: "Ask the running demo instead of the service.")
     var demo = false
 
+    /// Commands that read a configuration have it; here it gets an answer.
+    @Option(name: .long, help: .hidden) var config: String?
+
     func validate() throws {
+        if config != nil {
+            throw ValidationError(
+                "--config is for commands that read a file; name the running server with --control PATH.")
+        }
         if demo, control.control != nil { throw ValidationError("--demo goes without --control.") }
     }
 

@@ -82,7 +82,7 @@ struct Discover: ParsableCommand {
             surveys.append((ClusterSurvey.asking(context: context, kubectl), key))
         }
         let discovery = Discovery(
-            surveys, file: file, contexts: known, hostRoutes: HostRoutes.prefixes())
+            surveys, by: kubectl, file: file, contexts: known, hostRoutes: HostRoutes.prefixes())
         discovery.printProblems()
         switch output {
         case .json: print(discovery.json)
@@ -103,10 +103,7 @@ struct Discover: ParsableCommand {
             let known = try kubectl.contexts()
             if !context.isEmpty { return (context, known) }
             if known.isEmpty {
-                let absent = kubectl.absentFiles?.joined(separator: ", ")
-                printError(
-                    absent.map { "namebridge: there is no kubeconfig: \(plainText($0)) does not exist" }
-                        ?? "namebridge: the kubeconfig has no contexts; --kubeconfig names another file")
+                printError("namebridge: \(kubectl.lackOfContexts)")
                 throw KubectlFailure.noContext
             }
             guard let current = try? kubectl.currentContext(), known.contains(current) else {

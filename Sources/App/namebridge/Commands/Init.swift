@@ -30,7 +30,7 @@ struct Init: ParsableCommand {
         help: ArgumentHelp(
             "A cluster: its key and the addresses of its DNS servers, such as prod=10.96.0.10 or"
                 + " prod=172.17.20.11:30053,172.17.20.12:30053; may be given several times.",
-            valueName: "key=servers"))
+            valueName: "key=servers"), transform: NamedServers.init(reading:))
     var cluster: [NamedServers] = []
 
     @Option(
@@ -111,7 +111,8 @@ struct Init: ParsableCommand {
         if dryRun {
             print(text, terminator: "")
         } else if !problems.contains(where: { $0.severity == .error }) {
-            try file.write(text)
+            let old = try file.write(text)
+            if let old { print("The file that was there is kept as \(old).") }
             printNextSteps(draft)
         } else {
             printError("namebridge: \(options.path): not written, since it would have errors")
@@ -176,7 +177,8 @@ struct Init: ParsableCommand {
         let kubectl = try Kubectl(kubeconfig: kubeconfig, timeout: 15)
         let surveys = chosen.map { (ClusterSurvey.asking(context: $0, kubectl), nil as String?) }
         let discovery = Discovery(
-            surveys, file: nil, contexts: (try? kubectl.contexts()) ?? [], hostRoutes: HostRoutes.prefixes())
+            surveys, by: kubectl, file: nil, contexts: (try? kubectl.contexts()) ?? [],
+            hostRoutes: HostRoutes.prefixes())
         discovery.printProblems()
         if discovery.found.isEmpty { throw ExitStatus.problem }
         draft.take(discovery.found)
@@ -233,7 +235,7 @@ struct Init: ParsableCommand {
     /// Prints what was written, and the three commands that come next.
     private func printNextSteps(_ draft: ConfigurationDraft) {
         let path = options.path
-        let isUsual = path == "/etc/namebridge/namebridge.yaml"
+        let isUsual = path == ConfigurationOptions.usualPath
         let option = isUsual ? "" : " --config \(path)"
         let name = "kubernetes.default.svc.\(draft.keys.first ?? "prod").cluster.local"
         print("\(path): written, with \(draft.keys.joined(separator: ", ")). Next:")
@@ -257,18 +259,26 @@ struct Init: ParsableCommand {
 }
 
 /// `KEY=SERVER,...` on the command line.
-struct NamedServers: ExpressibleByArgument {
+struct NamedServers {
     /// The cluster's key.
     let key: String
     /// Its DNS servers.
     let servers: [Endpoint]
 
-    init?(argument: String) {
+    /// - Throws: `ValidationError` that says what to write.
+    init(reading argument: String) throws {
         let parts = argument.split(separator: "=", maxSplits: 1)
-        guard parts.count == 2, ClusterKey.isValid(String(parts[0])) else { return nil }
-        let servers = parts[1].split(separator: ",").map { Endpoint($0, defaultPort: 53) }
-        guard !servers.isEmpty, servers.allSatisfy({ $0 != nil }) else { return nil }
-        key = String(parts[0])
+        let key = parts.first.map(String.init) ?? ""
+        guard ClusterKey.isValid(key) else {
+            let near = ClusterKey.label(of: key)
+            throw ValidationError("a key has lower-case letters, digits and hyphens: write \(near)=ADDRESS")
+        }
+        let servers = parts.dropFirst().flatMap { $0.split(separator: ",") }
+            .map { Endpoint($0, defaultPort: 53) }
+        guard !servers.isEmpty, servers.allSatisfy({ $0 != nil }) else {
+            throw ValidationError("write \(key)=ADDRESS, such as \(key)=10.96.0.10")
+        }
+        self.key = key
         self.servers = servers.compactMap(\.self)
     }
 }

@@ -93,7 +93,7 @@ struct Query: ParsableCommand {
         if let server = try server(words) {
             return DirectQuestion(server: server, overTCP: isOverTCP).ask(question.name, type: question.type)
         }
-        guard demo.demo else { return try ask(question, overTCP: isOverTCP, by: options.load()) }
+        guard demo.demo else { return try ask(question, overTCP: isOverTCP, by: options.load(hasDemo: true)) }
         let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: false)
         defer { _ = clusters }
         return try ask(question, overTCP: isOverTCP, by: clusters.inventory)

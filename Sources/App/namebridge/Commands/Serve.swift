@@ -45,7 +45,7 @@ struct Serve: ParsableCommand {
             try ProcessLimits.raiseDescriptorLimit(to: Self.wantedDescriptors)
         }
         guard demo.demo else {
-            let (inventory, whole) = try options.loadWithOctets()
+            let (inventory, whole) = try options.loadWithOctets(hasDemo: true)
             try serve(inventory, LoadedFile(path: options.path, whole), until: signals)
             return
         }

@@ -57,7 +57,7 @@ struct WhoHas: ParsableCommand {
     }
 
     func run() throws {
-        guard demo.demo else { return try search(options.load()) }
+        guard demo.demo else { return try search(options.load(hasDemo: true)) }
         let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: false)
         defer { _ = clusters }
         try search(clusters.inventory)

@@ -11,9 +11,10 @@ struct DemoZones {
     /// Searches for the folder beside the installed program, then in the folders above the program and the
     /// current one.
     ///
-    /// - Parameter folder: The only folder to search, if given.
-    init?(folder: String?) {
-        let program = Self.programFolder()
+    /// - Parameters:
+    ///   - folder: The only folder to search, if given.
+    ///   - program: The program's folder; nil if it is not known.
+    init?(folder: String?, program: String? = Self.programFolder()) {
         let installed = program.map { [$0 + "/../share/namebridge/demo"] } ?? []
         let above = [program, "."].compactMap { $0 }.flatMap {
             Self.upwards(from: $0).map { $0 + "/config/demo" }
@@ -21,6 +22,16 @@ struct DemoZones {
         let candidates = folder.map { [$0] } ?? installed + above
         guard let found = candidates.first(where: { Self.isReadable($0 + "/prod.zone") }) else { return nil }
         self.folder = found
+    }
+
+    /// Where a search for the folder looks, for people.
+    static func searched(folder: String?, program: String? = Self.programFolder()) -> String {
+        if let folder { return folder }
+        let above = "config/demo of the current folder or one above it"
+        guard let program else { return above }
+        return
+            "\(program)/../share/namebridge/demo, in config/demo of \(program) or a folder above it, or in "
+            + above
     }
 
     /// The responder for the cluster `name`, from `<name>.zone`.

@@ -21,7 +21,9 @@ struct RunningDemo: ~Copyable {
     init(zoneFolder: String?, usesFixedPorts: Bool) throws {
         guard let zones = DemoZones(folder: zoneFolder) else {
             printError(
-                "namebridge: the demo's zone files were not found; name their folder with --demo-zones")
+                "namebridge: the demo's zone files were not found in "
+                    + "\(DemoZones.searched(folder: zoneFolder));"
+                    + " name their folder with --demo-zones")
             throw ExitStatus.usage
         }
         let prod = try Self.start("prod", zones, port: usesFixedPorts ? DemoSetting.prodPort : 0)

@@ -28,14 +28,14 @@ struct Discovery {
     ///   - surveys: One for each context, with the key that was chosen for it; nil: a free one.
     ///   - hostRoutes: Prefixes that this host has routes to: no map is proposed there.
     init(
-        _ surveys: [(survey: ClusterSurvey, key: String?)], file: Inventory?, contexts: [String],
-        hostRoutes: [IPPrefix] = []
+        _ surveys: [(survey: ClusterSurvey, key: String?)], by kubectl: Kubectl, file: Inventory?,
+        contexts: [String], hostRoutes: [IPPrefix] = []
     ) {
         self.file = file
         var taken = Set((file?.sites ?? []).map(\.key))
         for (survey, _) in surveys {
             guard let failure = survey.failure else { continue }
-            failures.append((survey.context, Self.reason(failure, survey.context, known: contexts)))
+            failures.append((survey.context, Self.reason(failure, survey.context, known: contexts, kubectl)))
         }
         // Chosen keys first, so that no generated key collides with them.
         taken.formUnion(surveys.compactMap(\.key))
@@ -80,10 +80,12 @@ struct Discovery {
     }
 
     /// Why a context could not be asked, with a suggestion for a wrong name.
-    private static func reason(_ failure: KubectlFailure, _ context: String, known: [String]) -> String {
+    private static func reason(
+        _ failure: KubectlFailure, _ context: String, known: [String], _ kubectl: Kubectl
+    ) -> String {
         let reason = failure.explanation(kubectl: kubectlCommand(context: context))
         guard failure == .noContext else { return reason }
-        if known.isEmpty { return "the kubeconfig has no contexts; --kubeconfig names another file" }
+        if known.isEmpty { return kubectl.lackOfContexts }
         let near = nearestSpelling(of: context, among: known).map { "; did you mean \"\(plainText($0))\"?" }
         let list = known.prefix(8).map(plainText).joined(separator: ", ") + (known.count > 8 ? ", ..." : "")
         return "the kubeconfig has no such context\(near ?? ""); it has: \(list)"

@@ -114,6 +114,15 @@ struct Kubectl: Sendable {
         return files.contains { (try? FileContents.read($0)) != nil } ? nil : files
     }
 
+    /// Why there is no context to ask.
+    var lackOfContexts: String {
+        guard let files = absentFiles else {
+            return "the kubeconfig has no contexts; --kubeconfig names another file"
+        }
+        return "there is no kubeconfig: \(plainText(files.joined(separator: ", "))) does not exist;"
+            + " --kubeconfig names another file, and \"namebridge init --cluster NAME=ADDRESS\" needs none"
+    }
+
     /// The contexts that the kubeconfig has.
     func contexts() throws(KubectlFailure) -> [String] {
         lines(try run(["config", "get-contexts", "--output=name"]))

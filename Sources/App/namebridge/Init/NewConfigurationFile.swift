@@ -32,16 +32,19 @@ struct NewConfigurationFile {
 
     /// Writes the file, for all users to read; one that is there already is kept as `FILE.old`.
     ///
+    /// - Returns: The path of the file that is kept; nil if there was none.
     /// - Throws: `ExitStatus.usage`, after a message, if it cannot be written.
-    func write(_ text: String) throws {
+    func write(_ text: String) throws -> String? {
         let whole = FilePath.fromRoot(path)
         let slash = whole.lastIndex(of: "/") ?? whole.startIndex
         let (folder, name) = (String(whole[..<slash]), String(whole[whole.index(after: slash)...]))
         do throws(Errno) {
             // Whatever umask(2) says: the server reads the file as another user.
             let state = try folder.isEmpty ? StateFolder(existing: "/") : StateFolder(forAll: folder)
-            if let old = try state.read(name) { try state.write(name + ".old", old, isForAll: true) }
+            let old = try state.read(name)
+            if let old { try state.write(name + ".old", old, isForAll: true) }
             try state.write(name, Array(text.utf8), isForAll: true)
+            return old.map { _ in path + ".old" }
         } catch {
             printError("namebridge: \(path) cannot be written: \(error)")
             printError("Use sudo, name another file with --config FILE, or look with --dry-run.")

@@ -62,8 +62,9 @@ struct NetHostOptions: ParsableArguments {
         }
         printError(
             found.isEmpty
-                ? "namebridge: no host of \(configuration.path) has an address of this machine;"
-                    + " choose one with --host: \(known)" + Self.remains
+                ? "namebridge: this machine has no part in any path of \(configuration.path), since it has"
+                    + " the address of none of its hosts; run it on one of these with the same file, or"
+                    + " name one with --host: \(known)" + Self.remains
                 : "namebridge: this machine has addresses of several hosts; choose one with --host: \(names)")
         throw ExitStatus.usage
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import IPAddressing
+import Inventory
 import JSON
 import LinuxSystem
 import NetworkPlanning
@@ -31,7 +32,9 @@ struct NetRender: ParsableCommand {
         completion: .custom(ConfigurationCompletion.ends))
     var host: String?
 
-    @Option(name: .long, help: "The format.")
+    @Option(
+        name: .long, help: "The format.", completion: .list(RenderFormat.allCases.map(\.rawValue)),
+        transform: RenderFormat.init(reading:))
     var format: RenderFormat
 
     @Option(
@@ -108,4 +111,17 @@ struct NetRender: ParsableCommand {
     }
 }
 
-extension RenderFormat: ExpressibleByArgument {}
+extension RenderFormat {
+    /// - Throws: `ValidationError` that names the likeliest formats.
+    fileprivate init(reading word: String) throws {
+        if let format = RenderFormat(rawValue: word) {
+            self = format
+            return
+        }
+        let names = RenderFormat.allCases.map(\.rawValue)
+        let near =
+            nearestSpelling(of: word, among: names) ?? names.first { !word.isEmpty && $0.hasPrefix(word) }
+        throw ValidationError(
+            near.map { "did you mean \"\($0)\"?" } ?? "known: \(names.joined(separator: ", "))")
+    }
+}
