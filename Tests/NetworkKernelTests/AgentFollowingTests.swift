@@ -194,6 +194,30 @@ import Testing
         #expect(run.takeNews() == ["followed 0"] && run.status?.trouble == nil)
     }
 
+    @Test func `a file that waited is as applied once a person applied it, though facts change`() throws {
+        let run = try AgentRun.started()
+        run.cutting = ["empty"]
+        run.agent.follow(.success("empty+n1"))
+        #expect(run.status?.trouble != nil)
+        let consent = AppliedConfiguration(path: run.agent.path, host: "c1/001", isChosen: false, text: "empty+n1")
+        try run.run.store.write(.configuration(consent))
+        run.facts = "+n2"
+        run.agent.follow(.success("empty+n2"))
+        #expect(run.status?.trouble == nil)
+    }
+
+    @Test func `a file that waits is tried again at the full check, though facts change`() throws {
+        let run = try AgentRun.started()
+        run.cutting = ["empty"]
+        run.agent.follow(.success("empty+n1"))
+        run.cutting = []
+        run.agent.follow(.success("empty+n2"))
+        #expect(run.isWhole && run.status?.trouble != nil)
+        run.wait(milliseconds: 60_000)
+        run.agent.follow(.success("empty+n3"))
+        #expect(!run.isWhole && run.status?.trouble == nil)
+    }
+
     @Test func `an apply that fails again for the same reason is not tried twice`() throws {
         let run = try AgentRun.started()
         // All but those that observe.

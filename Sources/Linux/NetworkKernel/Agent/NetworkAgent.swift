@@ -45,6 +45,9 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     /// The content of the file when it was not applied, and the reason.
     var rejected: (text: String, reason: String)? { didSet { noteTrouble() } }
 
+    /// When the file was last tried and not applied.
+    var lastRejection = MonotonicTime(nanoseconds: 0)
+
     /// True if the file must be read again at the next check.
     package internal(set) var mustFollow = false
 
