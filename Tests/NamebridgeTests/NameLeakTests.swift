@@ -28,6 +28,8 @@ import Testing
         for word in ["zsecret-a.shop", "zcorp.internal", "zall.cluster.local", "zsick"] {
             #expect(status.contains(word), "\(word)")
         }
+        let reasons = setting.control.status.failures.filter { $0.name == TwoViews.failedInBoth }.map(\.reason)
+        #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("zprod: ") && $0.contains("; dev: ") }, "\(reasons)")
         try setting.restrictThisHost()
         for client in [TwoViews.outsider, TwoViews.host] {
             var exits: [(String, String)] = []
@@ -36,7 +38,9 @@ import Testing
                 // What was looked for comes back.
                 exits.append(("search \(find)", found.replacing("\"find\": \"\(find)\"", with: "")))
             }
-            exits.append(("status", try setting.page("/status.json", for: client)))
+            let status = try setting.page("/status.json", for: client)
+            #expect(status.contains(TwoViews.failedInBoth), "it may ask for the name: without the reason it is shown")
+            exits.append(("status", status))
             exits.append(("page", try setting.page("/", for: client)))
             exits += try setting.answers(for: client)
             exits += try setting.searches(as: client)
@@ -65,8 +69,13 @@ private struct TwoViews {
     static let insider = "127.0.0.9"
     static let outsider = "127.0.0.5"
     static let host = "127.0.0.1"
+    /// An insider of whose bare domain both clusters are.
+    static let insiderOfBoth = "127.0.0.7"
     /// May ask for everything, but not list names.
     static let stranger = "127.0.1.7"
+
+    /// A name that an outsider may ask for, and no cluster of `insiderOfBoth` answers.
+    static let failedInBoth = "sick.web.svc.cluster.local"
 
     /// What is in no reply to an outsider: a cluster, a namespace, zones, services and addresses.
     static let forbidden = [
@@ -94,7 +103,8 @@ private struct TwoViews {
                 {
                     message.answers = [PlainRecord(question.name, type: 1, [.octets([10, range, 0, 7])])]
                 }
-                message.flags = asked.hasPrefix("zsick") ? 0x8182 : message.answers.isEmpty ? 0x8583 : 0x8580
+                let isFailed = ["zsick", "sick.web"].contains(where: asked.hasPrefix)
+                message.flags = isFailed ? 0x8182 : message.answers.isEmpty ? 0x8583 : 0x8580
                 return [message.encoded()]
             }
         }
@@ -134,6 +144,7 @@ private struct TwoViews {
               views:
                 - { clients: [\(outsiders.joined(separator: ", "))], bare-domain: [dev],
                     allow: { clusters: [dev], namespaces: [web] } }
+                - { clients: [\(insiderOfBoth)], bare-domain: [zprod, dev] }
             browse: { clients: ["127.0.0.0/24"] }
             merge:
               zall.cluster.local: { clusters: [zprod, dev] }
@@ -163,12 +174,13 @@ private struct TwoViews {
         ] {
             _ = try ask(TestMessage.question(name, id: 7), from: Self.insider)
         }
+        _ = try ask(TestMessage.question(Self.failedInBoth, id: 7), from: Self.insiderOfBoth)
         _ = try ask(TestMessage.question("docs.web.svc.dev.cluster.local", id: 7), from: Self.outsider)
         #expect(control.answer(.walk(cluster: "zprod", perSecond: 1_000))["error"] == nil)
         // Ends: both are over soon; the bound is for a fault.
         for _ in 0..<6_000 {
             let walks = control.answer(.names(NameScope(), from: .max))["walks"]?.elements ?? []
-            if walks.allSatisfy({ $0["over"]?.boolean == true }), control.status.latestAnswers.count >= 13 { break }
+            if walks.allSatisfy({ $0["over"]?.boolean == true }), control.status.latestAnswers.count >= 14 { break }
             ThisProcess.sleep(milliseconds: 10)
         }
     }

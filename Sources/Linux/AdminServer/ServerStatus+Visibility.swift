@@ -37,10 +37,12 @@ extension ServerStatus {
         topNames.removeAll { !maySee($0.name) }
         latestAnswers.removeAll { !maySee($0.name) || hidden.contains($0.cluster) }
         failures = failures.filter { !hidden.contains($0.cluster) }.map { failure in
-            guard !maySee(failure.name) else { return failure }
-            // The reason may have the name in it, or those of other clusters.
+            let isNameShown = maySee(failure.name)
+            guard !isNameShown || !hidden.isEmpty else { return failure }
+            // The reason may have the name in it. It is also about every cluster that was asked before the
+            // failure's own, and names their servers.
             var failure = failure
-            failure.name = ""
+            if !isNameShown { failure.name = "" }
             failure.reason = failure.cluster.isEmpty ? "no answer" : "\(failure.cluster): no answer"
             return failure
         }
