@@ -72,7 +72,6 @@ import Testing
             (["--listen", "x"], 2, "is no address"),
             (["--cluster", "a=192.0.2.1", "--cluster", "a=192.0.2.2"], 2, "a key of its own"),
             (["--suffix", "a..b"], 2, "is no domain name"),
-            (["--cluster", "a=127.0.0.1"], 2, "127.0.0.1 is this host itself: its questions would come back here"),
         ] as [([String], Int32, String)])
     func `what cannot be done is told`(words: [String], code: Int32, text: String) throws {
         let folder = Folder()
@@ -92,6 +91,26 @@ import Testing
         let found = ForwardingRules(ImportSources(root: folder.path).found())
         #expect(found.rules.map(\.suffix.description) == ["lab.local", "cluster.local", "k8s.lan", "k3s.lan"])
         #expect(found.rules.flatMap(\.servers).map(\.shortText) == ["192.0.2.4", "192.0.2.1", "192.0.2.2", "192.0.2.3"])
+    }
+
+    @Test func `an address of this host that was given is taken with a warning`() throws {
+        let result = try Program.run(["init", "--dry-run", "--from", "none", "--cluster", "a=127.0.0.1"])
+        #expect(result.code == 0 && result.output.contains("    dns: [127.0.0.1]\n"), "\(result.errors)")
+        #expect(result.errors.contains("namebridge: warning: 127.0.0.1 is "), "\(result.errors)")
+    }
+
+    @Test(
+        arguments: [
+            (nil, .unknown), ("node-cache", .none), ("coredns", .none), ("namebridge", .forwarder), ("dnsmasq", .forwarder),
+            ("systemd-resolve", .forwarder), ("docker-proxy", .unknown),
+        ] as [(String?, OwnResolver)])
+    func `only known forwarders of this host would ask back`(process: String?, expected: OwnResolver) throws {
+        let resolver = OwnResolver(process: process)
+        #expect(resolver == expected)
+        let server = try #require(Endpoint("169.254.20.10", defaultPort: 53))
+        let warning = resolver.warning(of: server)
+        #expect((warning == nil) == (expected == .none))
+        #expect(warning?.contains("this host itself") != true || expected == .forwarder)
     }
 
     @Test func `rules that lead to this host are left out`() {

@@ -139,9 +139,9 @@ struct Init: ParsableCommand {
         draft.clusters = Array(found.clusters.prefix(given)) + others.clusters
         try discover(into: &draft, interview)
         if draft.keys.isEmpty, let cluster = interview?.cluster() { draft.clusters.append(cluster) }
-        for server in draft.clusters.flatMap(\.dns) where OwnResolver.answers(at: server) {
-            printError("namebridge: \(InitInterview.ownResolver(server))")
-            throw ExitStatus.usage
+        for server in draft.clusters.flatMap(\.dns) {
+            guard let warning = OwnResolver(at: server).warning(of: server) else { continue }
+            printError(Style.warning.paint("namebridge: warning: \(warning)"))
         }
         complete(&draft, interview)
         return draft
@@ -159,7 +159,7 @@ struct Init: ParsableCommand {
             }
         }
         if from.isEmpty { all = ImportSources().found() }
-        return ForwardingRules(all).withoutThisHost(OwnResolver.answers)
+        return ForwardingRules(all).withoutThisHost(OwnResolver.isLeftOut)
     }
 
     /// Asks the clusters of contexts. A cluster that a resolver's rule led to as well is in the file once.
@@ -217,7 +217,7 @@ struct Init: ParsableCommand {
             ask: { question, usual in
                 writeError("\(question)\n  [\(usual)] ".printableLines, terminator: "")
                 return readLine().map { $0.split(separator: " ").joined(separator: " ") }
-            }, say: { printError($0) }, isOwnResolver: OwnResolver.answers)
+            }, say: { printError($0) }, isOwnResolver: OwnResolver.isForwarder)
     }
 
     // MARK: - What is said

@@ -72,18 +72,65 @@ struct ImportSources {
     }
 }
 
-/// What questions of the server to this host itself would meet.
-enum OwnResolver {
+/// Who answers at port 53 of this host itself, where questions about a cluster could come back.
+enum OwnResolver: Equatable {
+    /// Another host, or a server that answers for the cluster of a node.
+    case none
+    /// Namebridge, or a forwarder of names that is usually led to it.
+    case forwarder
+    /// Not known: only root sees the processes of other users, and kube-proxy in IPVS mode gives a node the
+    /// address of the cluster's DNS service without any process there.
+    case unknown
+
     /// Servers that answer for the cluster of a node, at addresses of the node (NodeLocal DNSCache, CoreDNS).
     private static let clusterServers: Set = ["node-cache", "coredns"]
+    /// The beginnings of the names of forwarders.
+    private static let forwarders = [
+        "namebridge", "dnsmasq", "unbound", "named", "kresd", "pdns_recursor", "systemd-resolve",
+    ]
 
-    /// True if port 53 of one of this host's addresses is meant, where Namebridge or a resolver that asks it
-    /// answers, and no server of a cluster.
-    static func answers(at server: Endpoint) -> Bool {
-        guard server.port == 53, server.address.isLoopback || HostAddresses.contains(server.address) else {
-            return false
+    /// - Parameter process: The name of the process that answers; nil if it is not known.
+    init(process: String?) {
+        guard let process else {
+            self = .unknown
+            return
         }
-        return SocketOwners().process(at: server).map { !clusterServers.contains($0) } ?? true
+        if Self.clusterServers.contains(process) {
+            self = .none
+        } else {
+            self = Self.forwarders.contains { process.hasPrefix($0) } ? .forwarder : .unknown
+        }
+    }
+
+    /// Who answers at `server`.
+    init(at server: Endpoint) {
+        let isHere = server.address.isLoopback || HostAddresses.contains(server.address)
+        let isOwn = server.port == 53 && isHere
+        self = isOwn ? OwnResolver(process: SocketOwners().process(at: server)) : .none
+    }
+
+    /// True if a forwarder of this host is known to answer at `server`.
+    static func isForwarder(at server: Endpoint) -> Bool { OwnResolver(at: server) == .forwarder }
+
+    /// True if another resolver's rule that leads to `server` is left out: at a loopback address an unknown
+    /// process is likely a stub.
+    static func isLeftOut(_ server: Endpoint) -> Bool {
+        switch OwnResolver(at: server) {
+        case .none: false
+        case .forwarder: true
+        case .unknown: server.address.isLoopback
+        }
+    }
+
+    /// What to say of a cluster's server that this value is about; nil if nothing is wrong with it.
+    func warning(of server: Endpoint) -> String? {
+        switch self {
+        case .none: nil
+        case .forwarder: InitInterview.ownResolver(server)
+        case .unknown:
+            "\(server.shortText) is an address of this host, and what answers there is not known (root sees"
+                + " more): if it asks Namebridge, questions come back here"
+        }
     }
 }
 

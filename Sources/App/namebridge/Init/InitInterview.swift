@@ -8,7 +8,7 @@ struct InitInterview {
     let ask: (_ question: String, _ usual: String) -> String?
     /// Says something before the next question.
     let say: (String) -> Void
-    /// Whether a resolver of this host answers there.
+    /// Whether a forwarder of this host is known to answer there.
     var isOwnResolver: (Endpoint) -> Bool = { _ in false }
 
     /// Questions about one thing before its usual answer is taken.
