@@ -45,8 +45,8 @@ extension NetworkPlanner {
             "\(service.name): \"net agent\" puts \(addresses) into routing table \(AnnouncementTable.number)"
                 + " while the forwarder of this host is ready, and BIRD or FRR announces it from there: \"net"
                 + " render --format bird\" or \"frr\" writes the configuration of both ends; the host itself"
-                + " needs it as a local route, since FRR announces no address of an interface: "
-                + announce.addresses.map { "ip route add local \($0) dev lo" }.joined(separator: "; "))
+                + " takes packets to it with "
+                + announce.addresses.map(Self.deliveryCommand).joined(separator: "; "))
         guard choices.announced.contains(service.name) else { return }
         for address in announce.addresses {
             builder.route(
@@ -54,6 +54,18 @@ extension NetworkPlanner {
                     destination: IPPrefix(only: address), kind: .blackhole, table: AnnouncementTable.number,
                     nextHops: []),
                 because: service.name)
+        }
+    }
+
+    /// The command that has a host take packets to an announced address.
+    ///
+    /// FRR announces an address of IPv4 from the table only if it is no address of an interface (zebra 8.4
+    /// prefers the connected route). It imports no IPv6 from a table, and an answer from an IPv6 address
+    /// that only a local route has fails: EINVAL for IPV6_PKTINFO without IPV6_FREEBIND.
+    private static func deliveryCommand(_ address: IPAddress) -> String {
+        switch address.family {
+        case .v4: "ip route add local \(address) dev lo"
+        case .v6: "ip address add \(address)/128 dev lo"
         }
     }
 }

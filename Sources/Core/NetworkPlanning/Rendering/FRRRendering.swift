@@ -48,8 +48,9 @@ enum FRRRendering {
     /// FRR prefers the connected route of an address on an interface to the table, and redistributes nothing
     /// but preferred routes (zebra 8.4).
     private static let serviceWords = [
-        "! An address that forwarders share must be a local route (\"ip route add local ADDRESS dev lo\")",
-        "! and no address of an interface: FRR would announce nothing.",
+        "! An IPv4 address that forwarders share must be a local route and no address of an interface,",
+        "! or FRR announces nothing: \"ip route add local ADDRESS dev lo\".",
+        "! An IPv6 address is one of lo: \"ip address add ADDRESS/128 dev lo\".",
     ]
 
     /// What each session carries, and nothing the other way.
