@@ -82,6 +82,21 @@ import Testing
         #expect(ForwarderDiagnosis(seen).findings.first?.severity == .problem)
     }
 
+    @Test func `a server that is asked at an outer address is shown with the inner one`() throws {
+        let servers = [
+            ServerObservation(
+                server: try #require(Endpoint("10.208.0.10", defaultPort: 53)),
+                innerAddress: IPAddress("10.96.0.10")),
+            ServerObservation(server: try #require(Endpoint("10.96.0.10", defaultPort: 53))),
+        ]
+        var seen = ForwarderObservation()
+        seen.clusters = [ForwarderObservation.ClusterServers(key: "prod", domain: "cluster.local", servers: servers)]
+        #expect(
+            ForwarderDiagnosis(seen).findings.map(\.subject) == [
+                "cluster prod, server 10.208.0.10:53 (10.96.0.10 inside)", "cluster prod, server 10.96.0.10:53",
+            ])
+    }
+
     @Test func `others at addresses of their own do no harm`() throws {
         var seen = ForwarderObservation()
         let holders = [try Self.holder("0.0.0.0", "namebridge"), try Self.holder("192.168.122.1", "dnsmasq")]

@@ -16,7 +16,7 @@ struct ClusterDiagnosis {
 
     /// The findings about one server.
     private func findings(_ server: ServerObservation, isAlone: Bool) -> [Finding] {
-        let subject = "cluster \(seen.key), server \(server.server)"
+        let subject = "cluster \(seen.key), server \(server.words)"
         return AskedServerDiagnosis(
             seen: server, subject: subject, isAlone: isAlone, served: served(server, subject)
         ).findings

@@ -134,8 +134,10 @@ package struct ProbeAnswer: Hashable, Sendable {
 
 /// The observation of a name server.
 package struct ServerObservation: Hashable, Sendable {
-    /// The server's address and port.
+    /// The server's address and port, as it is asked.
     package var server: Endpoint
+    /// Its address inside of its cluster, if it is asked at an outer one; else nil.
+    package var innerAddress: IPAddress?
     /// The outcome of each question.
     package var outcomes: [Probe: ProbeOutcome]
 
@@ -143,11 +145,18 @@ package struct ServerObservation: Hashable, Sendable {
     package var process: String?
 
     /// Creates a server observation.
-    package init(server: Endpoint, outcomes: [Probe: ProbeOutcome] = [:], process: String? = nil) {
+    package init(
+        server: Endpoint, innerAddress: IPAddress? = nil, outcomes: [Probe: ProbeOutcome] = [:],
+        process: String? = nil
+    ) {
         self.server = server
+        self.innerAddress = innerAddress
         self.outcomes = outcomes
         self.process = process
     }
+
+    /// Such as `10.96.0.10:53`, or `10.208.0.10:53 (10.96.0.10 inside)`.
+    var words: String { innerAddress.map { "\(server) (\($0) inside)" } ?? "\(server)" }
 
     /// The answer to a question; nil without one.
     package subscript(probe: Probe) -> ProbeAnswer? { outcomes[probe]?.answer }

@@ -91,7 +91,7 @@ struct Doctor: ParsableCommand {
         }
         var inspection = ForwarderInspection(
             inventory: try options.load(), controlPaths: control.clientPaths())
-        let servers = inspection.inventory.clusters.reduce(0) { $0 + $1.dns.count }
+        let servers = inspection.inventory.clusters.reduce(0) { $0 + inspection.servers(of: $1).count }
         inspection.progress = show("asking \(servers) name server\(servers == 1 ? "" : "s") in each way")
         defer { show("")(0, 0) }
         return ForwarderDiagnosis(inspection.run()).findings.map(naming)

@@ -17,8 +17,20 @@ struct ForwarderInspection {
     /// The paths of the running server's control socket.
     let controlPaths: [String]
 
+    /// Where the server sends the questions for each cluster: it asks from here, too.
+    private let policy: ForwardingPolicy
+
     /// Told how far the questions are.
     var progress: Interrogation.Progress = { _, _ in }
+
+    /// - Parameter hostAddresses: This host's own: they say inside of which clusters it stands.
+    init(
+        inventory: Inventory, controlPaths: [String], hostAddresses: [IPAddress] = HostAddresses.all()
+    ) {
+        self.inventory = inventory
+        self.controlPaths = controlPaths
+        policy = ForwardingPolicy(inventory.withoutPodBlocks, hostAddresses: hostAddresses)
+    }
 
     /// The questions to each server of a cluster.
     private static let serverProbes: [Probe] = [
@@ -45,7 +57,11 @@ struct ForwarderInspection {
         seen.clusters = inventory.clusters.map { cluster in
             ForwarderObservation.ClusterServers(
                 key: cluster.key, domain: Self.bare(cluster.domain),
-                servers: cluster.dns.map { ServerObservation(server: $0, outcomes: outcomes[$0] ?? [:]) })
+                servers: servers(of: cluster).map { server in
+                    ServerObservation(
+                        server: server, innerAddress: policy.innerAddress(of: server.address)?.address,
+                        outcomes: outcomes[server] ?? [:])
+                })
         }
         seen.upstream = inventory.dns.upstream.map {
             ServerObservation(server: $0, outcomes: outcomes[$0] ?? [:])
@@ -84,7 +100,7 @@ struct ForwarderInspection {
         for cluster in inventory.clusters {
             let writer = ProbeQuestions(
                 suffix: cluster.domain, name: Self.kubernetes(below: cluster.domain))
-            for server in cluster.dns {
+            for server in servers(of: cluster) {
                 questions += writer.questions(Self.serverProbes, to: server, random: &random)
             }
         }
@@ -98,6 +114,14 @@ struct ForwarderInspection {
             questions += writer.questions([.zone, .zoneOverTCP], to: endpoint, random: &random)
         }
         return questions
+    }
+
+    /// The servers of a cluster as this host asks them: at outer addresses if it stands outside of a cluster
+    /// with a map.
+    func servers(of cluster: Cluster) -> [Endpoint] {
+        // A key may be "upstream": only the groups of clusters have a domain.
+        let group = policy.groups.first { $0.name == cluster.key && $0.domain != nil }
+        return (group?.servers ?? []).map { policy.servers[$0] }
     }
 
     /// The name of a service that every cluster has.

@@ -1,0 +1,46 @@
+import Forwarding
+import IPAddressing
+import Inventory
+import InventoryFile
+import Testing
+
+@testable import namebridge
+
+/// Which servers `namebridge doctor` asks on the forwarder.
+@Suite struct DoctorServersTests {
+    /// Two clusters with the same addresses inside.
+    private static let clusters = """
+        clusters:
+          blue:
+            dns: [10.96.0.10]
+            pods: [10.244.0.0/16]
+            services: [10.96.0.0/12]
+            map: { 10.244.0.0/16: 10.200.0.0/16, 10.96.0.0/12: 10.208.0.0/12 }
+            nodes: { b1: { address: 192.168.10.11 } }
+          green:
+            dns: [10.96.0.10]
+            pods: [10.244.0.0/16]
+            services: [10.96.0.0/12]
+            map: { 10.244.0.0/16: 10.201.0.0/16, 10.96.0.0/12: 10.224.0.0/12 }
+
+        """
+
+    @Test(arguments: [
+        ("outside of both", "192.168.10.5", "", "10.208.0.10:53"),
+        ("on a node", "192.168.10.11", "", "10.96.0.10:53"),
+        (
+            "inside by a view", "192.168.10.5",
+            "dns: { views: { own: { clients: [127.0.0.0/8], inside: [blue] } } }\n", "10.96.0.10:53"
+        ),
+    ])
+    func `doctor asks the servers that the forwarder asks`(
+        place: String, address: String, views: String, server: String
+    ) throws {
+        let (read, problems) = InventoryFile.read(Array((views + Self.clusters).utf8), name: "n.yaml")
+        let inventory = try #require(read, "\(problems)")
+        let inspection = ForwarderInspection(
+            inventory: inventory, controlPaths: [], hostAddresses: [try #require(IPAddress(address))])
+        let asked = inventory.clusters.map { inspection.servers(of: $0).map(\.description) }
+        #expect(asked == [[server], ["10.224.0.10:53"]], "\(place)")
+    }
+}
