@@ -28,10 +28,6 @@ import Testing
     @Test(arguments: [
         ("outside of both", "192.168.10.5", "", "10.208.0.10:53"),
         ("on a node", "192.168.10.11", "", "10.96.0.10:53"),
-        (
-            "inside by a view", "192.168.10.5",
-            "dns: { views: { own: { clients: [127.0.0.0/8], inside: [blue] } } }\n", "10.96.0.10:53"
-        ),
     ])
     func `doctor asks the servers that the forwarder asks`(
         place: String, address: String, views: String, server: String

@@ -94,7 +94,9 @@ import Testing
     }
 
     @Test func `an address of this host that was given is taken with a warning`() throws {
-        let result = try Program.run(["init", "--dry-run", "--from", "none", "--cluster", "a=127.0.0.1"])
+        let result = try Program.run([
+            "init", "--dry-run", "--from", "none", "--listen", "127.0.0.1:5300", "--cluster", "a=127.0.0.1",
+        ])
         #expect(result.code == 0 && result.output.contains("    dns: [127.0.0.1]\n"), "\(result.errors)")
         #expect(result.errors.contains("namebridge: warning: 127.0.0.1 is "), "\(result.errors)")
     }

@@ -49,7 +49,7 @@ import Testing
             #expect(again.code == 0 && (isSame || changed == text), "\(step): \(again.output)")
             let status = try lab.net("gate", "status --config \(file)")
             let isHeld = status.output.contains("route 10.201.0.0/16") && status.output.contains("its connections are open")
-            #expect(status.code == 0 && isHeld == (changed != text), "\(step): \(status.output)")
+            #expect(status.code == 0 && (isHeld || changed == text), "\(step): \(status.output)")
         }
         // With the connections, the route goes as well.
         _ = try lab.file("map.yaml", later)

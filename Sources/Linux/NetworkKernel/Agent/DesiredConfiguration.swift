@@ -7,6 +7,12 @@ package enum DesiredConfiguration: Hashable, Sendable {
     case nothing
     /// A configuration is applied.
     case configuration(AppliedConfiguration)
+
+    /// The configuration; nil if everything is to be removed.
+    var applied: AppliedConfiguration? {
+        guard case .configuration(let applied) = self else { return nil }
+        return applied
+    }
 }
 
 /// A configuration that was applied to this host.

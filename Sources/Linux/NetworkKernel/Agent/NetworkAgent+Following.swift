@@ -86,22 +86,14 @@ extension NetworkAgent {
     /// clusters alone: the file is tried again at the next look, and once in the interval of full checks
     /// however often that changes. Not for a file that a person has applied in the meantime.
     private func isRejectedBeforeFacts(_ text: String) -> Bool {
+        let applied = (try? store.desired())?.applied
+        let isApplied = applied.map { $0.path == path && settings.written($0.text) == settings.written(text) }
         guard let earlier = rejected, earlier.text != text, planned != nil,
-            settings.written(earlier.text) == settings.written(text), !isApplied(text),
+            settings.written(earlier.text) == settings.written(text), isApplied != true,
             clock() < lastRejection.advanced(milliseconds: settings.slowCheckSeconds * 1_000)
         else { return false }
         rejected?.text = text
         return true
-    }
-
-    /// True if the host is kept by the written part of this text.
-    private func isApplied(_ text: String) -> Bool {
-        do throws(KernelError) {
-            guard case .configuration(let applied)? = try store.desired() else { return false }
-            return applied.path == path && settings.written(applied.text) == settings.written(text)
-        } catch {
-            return false
-        }
     }
 
     /// Applies what was found of followed clusters to the configuration that the host is kept by, while the
