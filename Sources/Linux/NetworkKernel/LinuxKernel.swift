@@ -156,18 +156,14 @@ package struct LinuxKernel: Kernel {
         return values.count == 2 ? ConnectionTable(count: values[0], most: values[1]) : nil
     }
 
-    /// Lists the connections of each route's namespace. Without the program none is known, and all routes go;
-    /// a route whose connections cannot be listed stays.
+    /// Lists the connections of each route's namespace. Without the program none is known, and all routes go.
     package func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> {
         guard HostTools.isInstalled(.conntrack) else { return [] }
         var held: Set<IPPrefix> = []
         for route in routes {
             for listing in route.listings where !held.contains(route.destination) {
                 let found = try HostTools.attempt(listing)
-                // If the listing failed or was cut, connections may be open.
-                if found.ending != .exit(status: 0) || TrackedConnection.openCount(found.output) > 0 {
-                    held.insert(route.destination)
-                }
+                if TrackedConnection.openCount(found.output) > 0 { held.insert(route.destination) }
             }
         }
         return held
