@@ -31,6 +31,25 @@ import Testing
         #expect(throws: KernelError.self) { try conntrack.forget([range("10.8.0.0/16")]) }
     }
 
+    @Test func `routes stay for the connections of either end, and where these are not known`() throws {
+        let conntrack = FakeConntrack()
+        let opened =
+            "tcp 6 99 ESTABLISHED src=172.16.0.9 dst=10.201.1.7 sport=1 dport=80"
+            + " src=10.96.1.7 dst=169.254.0.1 sport=80 dport=1 [ASSURED] mark=0 use=1\n"
+        let answered =
+            "tcp 6 99 ESTABLISHED src=10.96.1.8 dst=172.16.0.9 sport=2 dport=22"
+            + " src=172.16.0.9 dst=10.202.1.8 sport=22 dport=2 [ASSURED] mark=0 use=1\n"
+        let ended = opened.replacing("ESTABLISHED", with: "TIME_WAIT").replacing("10.201", with: "10.203")
+        conntrack.outputs["ip netns exec nb-c1 conntrack -L -f ipv4 -p tcp -u ASSURED"] = opened + answered + ended
+        conntrack.endings["ip netns exec nb-c1 conntrack -L -f ipv6 -p tcp -u ASSURED"] = .timeout
+        let routes = try ["10.201.0.0/16", "10.202.0.0/16", "10.203.0.0/16", "10.204.0.0/16", "fd00:1::/64"].map {
+            LeavingRoute(namespace: "nb-c1", destination: try IPPrefix(parsing: $0))
+        }
+        let held = try LinuxKernel.held(routes, attempt: conntrack.attempt)
+        #expect(held.map(\.description).sorted() == ["10.201.0.0/16", "10.202.0.0/16", "fd00:1::/64"])
+        #expect(conntrack.commands.count == 2, "one for each family")
+    }
+
     private func range(
         _ destination: String, _ part: ConnectionRange.Part = .untranslated
     ) throws -> ConnectionRange {
@@ -43,12 +62,15 @@ import Testing
 private final class FakeConntrack {
     /// How commands end, instead of with exit status 0.
     var endings: [String: ChildProcess.Ending] = [:]
+    /// What commands print, instead of nothing.
+    var outputs: [String: String] = [:]
     /// The commands so far.
     private(set) var commands: [String] = []
 
     func attempt(_ command: Command) throws(KernelError) -> ChildProcess.Result {
         commands.append("\(command)")
-        return ChildProcess.Result(ending: endings["\(command)"] ?? .exit(status: 0))
+        return ChildProcess.Result(
+            ending: endings["\(command)"] ?? .exit(status: 0), output: Array((outputs["\(command)"] ?? "").utf8))
     }
 
     func forget(_ ranges: [ConnectionRange]) throws(KernelError) {

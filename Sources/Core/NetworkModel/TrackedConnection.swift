@@ -11,17 +11,11 @@ package struct TrackedConnection: Hashable, Sendable {
     /// The address that answers go to.
     package let answersTo: IPAddress
 
+    /// False for one that has ended, and is remembered for a while (TCP).
+    package let isOpen: Bool
+
     /// True if its source is translated.
     package var isTranslated: Bool { source != answersTo }
-
-    /// How many of the connections that `conntrack -L` prints have not ended.
-    package static func openCount(_ text: [UInt8]) -> Int {
-        text.split(separator: UInt8(ascii: "\n")).count { line in
-            let words = String(decoding: line, as: UTF8.self).split(separator: " ")
-            return words.contains { $0.hasPrefix("src=") }
-                && !words.contains { $0 == "TIME_WAIT" || $0 == "CLOSE" || $0 == "LAST_ACK" }
-        }
-    }
 
     /// The connections that `conntrack -L` prints, one a line; unknown lines are skipped.
     ///
@@ -37,7 +31,9 @@ package struct TrackedConnection: Hashable, Sendable {
                 let destination = IPAddress(destinations[0].dropFirst(4)),
                 let answersTo = IPAddress(destinations[1].dropFirst(4))
             else { return nil }
-            return TrackedConnection(source: address, destination: destination, answersTo: answersTo)
+            let hasEnded = words.contains { $0 == "TIME_WAIT" || $0 == "CLOSE" || $0 == "LAST_ACK" }
+            return TrackedConnection(
+                source: address, destination: destination, answersTo: answersTo, isOpen: !hasEnded)
         }
     }
 }

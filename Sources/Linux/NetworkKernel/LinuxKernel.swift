@@ -156,17 +156,9 @@ package struct LinuxKernel: Kernel {
         return values.count == 2 ? ConnectionTable(count: values[0], most: values[1]) : nil
     }
 
-    /// Lists the connections of each route's namespace. Without the program none is known, and all routes go.
+    /// Without `conntrack` no connections are known, and all routes go.
     package func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> {
-        guard HostTools.isInstalled(.conntrack) else { return [] }
-        var held: Set<IPPrefix> = []
-        for route in routes {
-            for listing in route.listings where !held.contains(route.destination) {
-                let found = try HostTools.attempt(listing)
-                if TrackedConnection.openCount(found.output) > 0 { held.insert(route.destination) }
-            }
-        }
-        return held
+        try HostTools.isInstalled(.conntrack) ? Self.held(routes, attempt: HostTools.attempt) : []
     }
 
     /// Looks up routes, all in one call for each family.

@@ -12,16 +12,22 @@ package struct LeavingRoute: Hashable, Sendable {
     /// The outer addresses.
     package let destination: IPPrefix
 
-    /// The commands that list connections by these addresses, whichever end opened them.
-    package var listings: [Command] {
-        ["-d", "-q"].map { option in
-            Command(
-                .conntrack,
-                [
-                    "-L", "-f", "ipv\(destination.family == .v4 ? 4 : 6)", "-p", "tcp", "-u", "ASSURED",
-                    .word(option), "\(destination)",
-                ], in: namespace)
-        }
+    /// Creates a route.
+    package init(namespace: String, destination: IPPrefix) {
+        self.namespace = namespace
+        self.destination = destination
+    }
+
+    /// Lists the connections of the namespace and the family, for all routes that lead into it: `conntrack`
+    /// takes no prefix for the address that answers go to.
+    package var listing: Command {
+        Command(
+            .conntrack, ["-L", "-f", "ip\(destination.family)", "-p", "tcp", "-u", "ASSURED"], in: namespace)
+    }
+
+    /// True for a connection by one of these addresses, whichever end opened it.
+    package func isUsed(by connection: TrackedConnection) -> Bool {
+        destination.contains(connection.destination) || destination.contains(connection.answersTo)
     }
 }
 
