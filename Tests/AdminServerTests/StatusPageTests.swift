@@ -222,6 +222,11 @@ import Testing
                 "clients of 172.20.5.0/24 are refused (31 questions, the last 3 s ago): dns.clients does not hold them"
             ])
         #expect(ServerStatus(json: status.json).refusedClients == status.refusedClients)
+        var shown = status
+        shown.refusedClients.append(.init(network: "172.20.6.0/24", count: 2, secondsAgo: 90))
+        shown.hideClients()
+        #expect(shown.troubles == ["some clients are refused (33 questions, the last 3 s ago): dns.clients does not hold them"])
+        #expect(!shown.json.text().contains("172.20."), "for clients that may not see others")
         status.refusedClients[0].secondsAgo = 300
         #expect(status.troubles.isEmpty)
     }

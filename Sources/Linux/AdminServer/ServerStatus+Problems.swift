@@ -131,14 +131,17 @@ extension ServerStatus {
         }
         for refused in refusedClients where refused.isRecent {
             let questions = refused.count == 1 ? "1 question" : "\(refused.count) questions"
+            let isShown = !refused.network.isEmpty
+            let clients = isShown ? "clients of \(refused.network)" : "some clients"
             problems.append(
                 Problem(
-                    "clients of \(refused.network) are refused (\(questions), the last"
+                    "\(clients) are refused (\(questions), the last"
                         + " \(Figures.duration(seconds: refused.secondsAgo)) ago): dns.clients does not hold"
                         + " them",
-                    affected: ["clients of \(refused.network)"],
+                    affected: [clients],
                     remedies: [
-                        "add \(refused.network) to dns.clients if they may ask, then namebridge reload"
+                        "add \(isShown ? refused.network : "them") to dns.clients if they may ask,"
+                            + " then namebridge reload"
                     ]))
         }
         return problems

@@ -34,7 +34,7 @@ extension ServerStatus {
 
     /// A network whose clients are refused, since no prefix of `dns.clients` holds them.
     package struct RefusedNetwork: Hashable, Sendable {
-        /// The network as a prefix.
+        /// The network as a prefix; empty if it is not shown.
         package var network: String
         /// Questions since the start.
         package var count: Int

@@ -21,12 +21,23 @@ extension ServerControl {
             return policy.mayAsk(name, view: view)
         }
         status.hide(Set(hidden), mayAsk: { view == nil || mayAsk($0) }, maySee: { mayBrowse && mayAsk($0) })
-        if !mayBrowse { status.topClients = [] }
+        if !mayBrowse { status.hideClients() }
         return status
     }
 }
 
 extension ServerStatus {
+    /// Removes the addresses of clients. That some are refused remains.
+    mutating func hideClients() {
+        topClients = []
+        guard !refusedClients.isEmpty else { return }
+        refusedClients = [
+            RefusedNetwork(
+                network: "", count: refusedClients.reduce(0) { $0 + $1.count },
+                secondsAgo: refusedClients.map(\.secondsAgo).min() ?? 0)
+        ]
+    }
+
     /// Removes clusters, private zones and names.
     ///
     /// - Parameters:
@@ -60,7 +71,7 @@ extension ServerStatus {
         // They are about this host and its file as a whole.
         network = nil
         renderings = []
-        topClients = []
+        hideClients()
         unmatched = nil
         shortages = []
         reload.lastProblems = []
