@@ -46,6 +46,10 @@ import Time
             decoding: try #require(pages.respond(.init(path: "/ready", client: loopback))).octets(isHead: false), as: UTF8.self)
         #expect(text.hasPrefix("HTTP/1.1 \(code) "), "\(reason): \(text)")
         for word in words { #expect(text.contains(word), "\(reason): \(text)") }
+        let far = try #require(IPAddress("198.51.100.9"))
+        let shown = String(
+            decoding: try #require(pages.respond(.init(path: "/ready", client: far))).octets(isHead: false), as: UTF8.self)
+        #expect(shown.hasPrefix("HTTP/1.1 \(code) ") && !shown.contains("192.0.2."), "what other hosts see: \(shown)")
         let health = try #require(pages.respond(.init(path: "/health", client: loopback))).octets(isHead: false)
         #expect(String(decoding: health, as: UTF8.self).hasPrefix("HTTP/1.1 200 "), "it runs all the same")
     }

@@ -18,7 +18,7 @@ package struct AdminPages: Sendable {
         case "/": page(for: request.client)
         case "/metrics": HTTPResponse(.ok, .metrics, control.metrics)
         case "/health": HTTPResponse(.ok, .text, "ok\n")
-        case "/ready": ready
+        case "/ready": ready(for: request.client)
         case "/status.json": statusJSON(for: request.client)
         case "/names.json": names(request)
         default: nil
@@ -50,10 +50,12 @@ package struct AdminPages: Sendable {
             .ok, .page, StatusPage(control.status(for: client)).document(nonce: nonce), nonce: nonce)
     }
 
-    /// Whether questions can be asked.
-    private var ready: HTTPResponse {
+    /// Whether questions can be asked; the clusters and their servers are named to this host alone.
+    private func ready(for client: IPAddress) -> HTTPResponse {
         let readiness = control.readiness
+        let isWhole = readiness.isReady || HostAddresses.isLocal(client)
+        let lines = isWhole ? readiness.lines : Array(readiness.lines.prefix(1))
         return HTTPResponse(
-            readiness.isReady ? .ok : .unavailable, .text, readiness.lines.joined(separator: "\n") + "\n")
+            readiness.isReady ? .ok : .unavailable, .text, lines.joined(separator: "\n") + "\n")
     }
 }

@@ -14,6 +14,9 @@ package enum HostAddresses {
         canBind(address) && !canBind(documentation(address.family)) && !isService(address)
     }
 
+    /// True for an address that is loopback's or the host's: what has it runs here.
+    package static func isLocal(_ address: IPAddress) -> Bool { address.isLoopback || contains(address) }
+
     /// True if IPVS takes the packets to `address`.
     private static func isService(_ address: IPAddress) -> Bool {
         guard let ip = ChildProcess.path(of: "ip") else { return false }

@@ -57,7 +57,7 @@ struct SocketOwners {
 
     /// The name of the local process that answers datagrams to `server`; nil if none is known.
     func process(at server: Endpoint) -> String? {
-        guard server.address.isLoopback || HostAddresses.contains(server.address) else { return nil }
+        guard HostAddresses.isLocal(server.address) else { return nil }
         let exact = table.sockets(at: server, isStream: false).sorted {
             !$0.endpoint.address.isUnspecified && $1.endpoint.address.isUnspecified
         }

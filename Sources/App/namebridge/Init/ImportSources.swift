@@ -104,7 +104,7 @@ enum OwnResolver: Equatable {
 
     /// Who answers at `server`.
     init(at server: Endpoint) {
-        let isHere = server.address.isLoopback || HostAddresses.contains(server.address)
+        let isHere = HostAddresses.isLocal(server.address)
         let isOwn = server.port == 53 && isHere
         self = isOwn ? OwnResolver(process: SocketOwners().process(at: server)) : .none
     }

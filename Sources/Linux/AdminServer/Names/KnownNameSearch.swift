@@ -45,7 +45,7 @@ extension BrowseSettings {
     /// Why `client` may not list names; nil if it may.
     func objection(to client: IPAddress) -> String? {
         guard let clients else {
-            return client.isLoopback || HostAddresses.contains(client)
+            return HostAddresses.isLocal(client)
                 ? nil : "only this host may list names; browse.clients in the configuration lets others do so"
         }
         return clients.contains { $0.contains(client) } ? nil : "\(client) is not in browse.clients"
