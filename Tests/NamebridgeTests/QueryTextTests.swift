@@ -2,6 +2,8 @@ import DNSServer
 import DomainNames
 import Foundation
 import IPAddressing
+import Inventory
+import InventoryFile
 import TestSupport
 import Testing
 
@@ -80,6 +82,30 @@ import Testing
         let read = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
         let hints = try #require(read?["hints"] as? [String])
         #expect(hints.contains { $0.contains(hint) }, "\(hints)")
+    }
+
+    @Test(arguments: [["web.shop.svc.prdo"], ["+trace", "web.shop.svc.prdo"]])
+    func `what was probably meant is said once`(words: [String]) throws {
+        let lines = try Program.run(["query", "--demo"] + words).output.split(separator: "\n")
+        let ours = lines.filter { !$0.contains("EDE: ") && !$0.contains("EDNS") }
+        #expect(ours.count { $0.contains("did you mean") } == 1, "\(lines)")
+    }
+
+    @Test func `of a server that was asked alone, the name that it knows is said, or that it is no cluster's`() throws {
+        let (read, _) = InventoryFile.read(
+            Array("clusters: { prod: { dns: 10.96.0.10 } }\ndns: { listen: \"127.0.0.1:5300\" }\n".utf8), name: "x")
+        let inventory = try #require(read)
+        let name = try DomainName(parsing: "web.shop.svc.prod.cluster.local")
+        func hints(_ server: String) throws -> [String] {
+            let server = try #require(Endpoint(server, defaultPort: 53))
+            return DirectHints(server: server, inventory: inventory).hints(for: name, nil)
+        }
+        #expect(
+            try hints("10.96.0.10") == [
+                "10.96.0.10 is a server of prod itself, which knows this name as web.shop.svc.cluster.local"
+            ])
+        #expect(try hints("127.0.0.1:5300") == [])
+        #expect(try hints("10.96.0.11").first?.hasPrefix("10.96.0.11 is no server of a cluster") == true)
     }
 
     @Test func `without an answer, the reason in words and the way are shown`() throws {

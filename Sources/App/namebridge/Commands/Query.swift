@@ -91,7 +91,13 @@ struct Query: ParsableCommand {
         let question = try question(words)
         let isOverTCP = tcp || words.switches.contains(.tcp) || words.switches.contains(.vc)
         if let server = try server(words) {
-            return DirectQuestion(server: server, overTCP: isOverTCP).ask(question.name, type: question.type)
+            var report = DirectQuestion(server: server, overTCP: isOverTCP)
+                .ask(question.name, type: question.type)
+            if let inventory = (try? Configuration(reading: options.path))?.inventory {
+                report.hints = DirectHints(server: server, inventory: inventory)
+                    .hints(for: question.name, QueryAnswer(report.reply))
+            }
+            return report
         }
         guard demo.demo else { return try ask(question, overTCP: isOverTCP, by: options.load(hasDemo: true)) }
         let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: false)

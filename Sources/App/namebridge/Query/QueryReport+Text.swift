@@ -24,7 +24,7 @@ extension QueryReport {
         switch detail {
         case .short:
             return .joined((answer?.answers ?? []).map { StyledText($0.data.printable) })
-        case .trace: return .joined(way() + wholeReply() + hintLines())
+        case .trace: return .joined(way() + [reasonRow].compactMap(\.self) + wholeReply() + hintLines())
         case .answer:
             guard let answer, answer.isAnswer else {
                 return .joined([failureLine] + reasonLines(answer) + hintLines() + [StyledText("")] + way())
@@ -85,8 +85,14 @@ extension QueryReport {
     /// The Extended DNS Error.
     private func reasonLines(_ answer: QueryAnswer?) -> [StyledText] {
         guard let error = answer?.error else { return [] }
-        let words = String(decoding: error.text, as: UTF8.self).printable
+        let words = withoutHint(String(decoding: error.text, as: UTF8.self).printable)
         return [StyledText("  reason: \(words.isEmpty ? error.inWords : "\(words) (\(error.purpose))")")]
+    }
+
+    /// A reason without the name that a client may have meant, if the hints say it as well.
+    private func withoutHint(_ words: String) -> String {
+        guard !hints.isEmpty, let hint = words.firstRange(of: "; did you mean ") else { return words }
+        return String(words[..<hint.lowerBound])
     }
 
     /// The hints.
@@ -105,8 +111,12 @@ extension QueryReport {
             lines.append(row("address", "\(outer) is \(inner) inside \(cluster)"))
         }
         lines.append(row("time", milliseconds(nanoseconds)))
-        if let error = ExtendedError.first(in: reply) { lines.append(row("reason", "EDE \(error.inWords)")) }
         return lines
+    }
+
+    /// The Extended DNS Error as a comment line; nil if there is none.
+    private var reasonRow: StyledText? {
+        ExtendedError.first(in: reply).map { row("reason", "EDE \(withoutHint($0.inWords))") }
     }
 
     /// The reply as dig prints it.
@@ -122,7 +132,7 @@ extension QueryReport {
     private func rows(of route: RouteReport) -> [StyledText] {
         let kind = route.decision.rawValue
         var lines = route.suffix.map { [row("suffix", $0)] } ?? []
-        lines.append(row("decision", route.reason.map { "\(kind): \($0)" } ?? kind))
+        lines.append(row("decision", route.reason.map { "\(kind): \(withoutHint($0))" } ?? kind))
         for group in route.groups {
             let servers = group.servers.map(\.description).joined(separator: ", ")
             let title = route.decision == .upstream ? "resolvers" : "cluster"
