@@ -93,7 +93,8 @@ import Testing
         #expect(entry.contains("src=172.17.54.10 dst=172.16.0.100"), "it was not tracked untranslated: \(entry)")
         #expect(try lab.script("cat \(lab.path("answers"))") == "", "answers came without the rules")
         let plan = try lab.net("relay1", "plan --config \(file)").output
-        #expect(plan.contains("conntrack -D -f ipv4 -s 172.16.0.0/18 -d 172.17.32.0/19 -q <the same source>"), "\(plan)")
+        let forgetting = "conntrack -D -f ipv4 -s 172.16.0.0/18 -d 172.17.32.0/19 -q <the same source>"
+        #expect(plan.contains("# for each of these connections: \(forgetting)"), "\(plan)")
         #expect(try lab.net("relay1", "apply --config \(file)").code == 0)
         try lab.script("sleep 1.5")
         let after = try lab.on("relay1", "conntrack -L -p udp --orig-port-src 5555").output

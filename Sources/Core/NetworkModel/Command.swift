@@ -75,6 +75,9 @@ package struct Command: Hashable, Sendable {
     /// programs that have no option for it.
     package var words: [String] { head + arguments.map(\.text) }
 
+    /// True if it stands for several commands, one for each connection that is found.
+    package var isPattern: Bool { arguments.contains(.sameSource) }
+
     /// The words before the arguments.
     package var head: [String] {
         guard let namespace else { return [program.name] + options }

@@ -157,12 +157,18 @@ extension Step {
         }
     }
 
-    /// The commands of `change` as lines that begin with `sign`.
+    /// The commands of `change` as lines that begin with `sign`; a pattern is a comment, since it cannot run.
     private func lines(_ sign: String, _ change: Change) -> String {
         var text = ""
-        for command in change.commands { text += "\(sign) \(command)  # \(because)\n" }
+        for command in change.commands {
+            let start = command.isPattern ? Self.patternStart : "\(sign) "
+            text += "\(start)\(command)  # \(because)\n"
+        }
         return text
     }
+
+    /// The beginning of a line whose command stands for several.
+    package static let patternStart = "# for each of these connections: "
 
     /// Rules contain their reason as a comment.
     private static func lines(

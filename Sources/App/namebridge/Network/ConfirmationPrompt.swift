@@ -29,7 +29,9 @@ struct ConfirmationPrompt {
     /// What is undone if no confirmation comes.
     var text: StyledText {
         let inverse = difference.inverse
-        var lines = inverse.prefix(Self.mostListed).flatMap { PlannedChanges.lines(of: $0.text) }
+        var lines = inverse.prefix(Self.mostListed).flatMap {
+            PlannedChanges.lines(of: $0.text, within: TerminalSize.current?.columns)
+        }
         if inverse.count > Self.mostListed {
             lines.append(StyledText("... and \(inverse.count - Self.mostListed) more", .faint))
         }

@@ -71,7 +71,7 @@ struct NetPlan: ParsableCommand {
         if all { return try printAll(planner) }
         let plan = try host.plan(of: planner)
         if desired {
-            print(plan.text, terminator: "")
+            Self.printFitted(plan.text)
             if plan.isRefused { throw ExitStatus.problem }
             return
         }
@@ -85,7 +85,7 @@ struct NetPlan: ParsableCommand {
             plan: plan, difference: difference, origins: ValueOrigins.lines(of: inventory),
             instructions: planner.instructions())
         switch output {
-        case .text: print(changes.text())
+        case .text: print(changes.text(within: TerminalSize.current?.columns))
         case .json: print(changes.json)
         }
         if difference.isRefused { throw ExitStatus.problem }
@@ -109,9 +109,17 @@ struct NetPlan: ParsableCommand {
             writer.write(summary.text)
         }
         if full { try writePlans(of: hosts, planner, to: &writer) }
-        for instruction in planner.instructions() { writer.write(instruction.text) }
         try flush(&writer)
+        for instruction in planner.instructions() { Self.printFitted(instruction.text) }
         if summary.isRefused { throw ExitStatus.problem }
+    }
+
+    /// Prints lines that fit the terminal's window.
+    private static func printFitted(_ text: String) {
+        let columns = TerminalSize.current?.columns
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+            for part in String(line).fitted(columns) { print(part) }
+        }
     }
 
     /// One host after the other.

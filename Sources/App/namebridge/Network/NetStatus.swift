@@ -63,13 +63,14 @@ struct NetStatus: ParsableCommand {
 
     /// Prints the rows, then a summary.
     private func printText(_ status: HostStatus, _ journal: Journal?, _ agent: AgentReport, name: String) {
+        let columns = TerminalSize.current?.columns
         for row in status.rows {
             var line = "\(Self.padded(row.condition.rawValue)) \(row.object)"
             if let packets = row.packets, let octets = row.octets {
                 line += "  \(packets) packets, \(octets) octets"
             }
             if !row.because.isEmpty { line += "  # \(row.because)" }
-            print(StyledText(line, row.condition.isFine ? nil : .error))
+            for part in line.fitted(columns) { print(StyledText(part, row.condition.isFine ? nil : .error)) }
         }
         if let journal {
             print(
@@ -79,8 +80,10 @@ struct NetStatus: ParsableCommand {
                         + " undoes it"
             )
         }
-        if let line = agent.line(now: ThisProcess.wallClock) { print(line) }
-        for line in agent.relayLines(now: ThisProcess.wallClock) { print(line) }
+        let now = ThisProcess.wallClock
+        for line in [agent.line(now: now)].compactMap(\.self) + agent.relayLines(now: now) {
+            for part in line.hanging(columns) { print(part) }
+        }
         let silent = status.rows.filter { $0.condition == .silent }.count
         let off = status.rows.filter { !$0.condition.isFine }.count - silent
         let unknown = status.rows.filter { $0.condition == .unknown }.count

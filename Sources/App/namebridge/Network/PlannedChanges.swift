@@ -17,12 +17,16 @@ struct PlannedChanges {
     private var name: String { "\(plan.host.place)/\(plan.host.host.name)" }
 
     /// A summary as comments, then the notes, then one line for each command.
-    func text() -> StyledText {
-        var lines = [Style.heading.paint("# \(name): \(plan.part)"), StyledText("# \(summary)")]
-        lines += instructions.map { StyledText("# others: \($0.summary)") }
-        lines += origins.map { StyledText("# \($0)") }
-        lines += difference.noteLines
-        lines += difference.steps.flatMap { Self.lines(of: $0.text) }
+    ///
+    /// - Parameter columns: The width of the window; nil if any width will do.
+    func text(within columns: Int? = nil) -> StyledText {
+        func comments(_ texts: [String]) -> [StyledText] {
+            texts.flatMap { "# \($0)".fitted(columns) }.map { StyledText($0) }
+        }
+        var lines = "# \(name): \(plan.part)".fitted(columns).map { Style.heading.paint($0) }
+        lines += comments([summary] + instructions.map { "others: \($0.summary)" } + origins)
+        lines += difference.noteLines(within: columns)
+        lines += difference.steps.flatMap { Self.lines(of: $0.text, within: columns) }
         if difference.steps.isEmpty { lines.append(StyledText("nothing to do", .success)) }
         return .joined(lines)
     }
@@ -43,9 +47,10 @@ struct PlannedChanges {
     }
 
     /// The lines of a step, in the colours of their signs.
-    static func lines(of text: String) -> [StyledText] {
-        text.split(separator: "\n").map { line in
-            let style: Style? = line.hasPrefix("+") ? .success : line.hasPrefix("-") ? .error : nil
+    static func lines(of text: String, within columns: Int?) -> [StyledText] {
+        text.split(separator: "\n").flatMap { String($0).fitted(columns) }.map { line in
+            let style: Style? =
+                line.hasPrefix("+") ? .success : line.hasPrefix("-") ? .error : line.isComment ? .faint : nil
             guard let comment = line.firstRange(of: "  # ") else { return StyledText(line, style) }
             return StyledText(line[..<comment.lowerBound], style)
                 + Style.faint.paint(String(line[comment.lowerBound...]))
@@ -100,21 +105,21 @@ extension Substring {
 
 extension Difference {
     /// The notes that the reader needs before the steps.
-    var noteLines: [StyledText] {
-        notes.map { note in
+    func noteLines(within columns: Int?) -> [StyledText] {
+        notes.flatMap { note in
             let style: Style? =
                 note.severity == .refusal ? .error : note.severity == .warning ? .warning : nil
-            return StyledText("# \(note)", style)
+            return "# \(note)".fitted(columns).map { StyledText($0, style) }
         }
             + conflicts.flatMap { conflict in
-                [StyledText("# foreign: \(conflict.message)", .warning)]
+                "# foreign: \(conflict.message)".fitted(columns).map { StyledText($0, .warning) }
                     + conflict.remedy.map { StyledText("#   \($0)") }
             }
     }
 
     /// Prints them.
     func printNotes() {
-        for line in noteLines { print(line) }
+        for line in noteLines(within: TerminalSize.current?.columns) { print(line) }
     }
 }
 
@@ -127,16 +132,22 @@ extension Step {
 
     /// The step for programs.
     var json: JSONValue {
-        let commands = text.split(separator: "\n").map { line in
+        var commands: [JSONValue] = []
+        var patterns: [JSONValue] = []
+        for line in text.split(separator: "\n") {
             let end = line.firstRange(of: "  # ")?.lowerBound ?? line.endIndex
             let command: Substring = line[..<end]
-            return JSONValue.string(String(command.dropFirst(2)))
+            if command.hasPrefix(Self.patternStart) {
+                patterns.append(.string(String(command.dropFirst(Self.patternStart.count))))
+            } else {
+                commands.append(.string(String(command.dropFirst(2))))
+            }
         }
-        return .object([
-            ("action", .string(["+": "add", "-": "remove", "x": "forget"][sign] ?? "change")),
-            ("commands", .array(commands)),
-            ("because", .string(because)),
-        ])
+        return .object(
+            [
+                ("action", .string(["+": "add", "-": "remove", "x": "forget"][sign] ?? "change")),
+                ("commands", .array(commands)),
+            ] + (patterns.isEmpty ? [] : [("patterns", .array(patterns))]) + [("because", .string(because))])
     }
 }
 
