@@ -178,6 +178,19 @@ import Time
         #expect(stale.contains("the login has expired"))
     }
 
+    @Test func `check says why facts are refused`() throws {
+        let folder = "/tmp/namebridge-refused-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = folder + "/namebridge.yaml"
+        try Server.text.write(toFile: file, atomically: false, encoding: .utf8)
+        try #"{"answered":5,"state":"refused","reason":"prod and dev share pods","process":\#(getpid())}"#
+            .write(toFile: folder + "/prod.json", atomically: false, encoding: .utf8)
+        let run = try Program.run(["check", file], environment: ["NAMEBRIDGE_FACTS": folder])
+        #expect(run.output.contains("refused, as of "), "\(run.output)")
+        #expect(run.output.contains("prod and dev share pods"), "\(run.output)")
+    }
+
     @Test func `a stale cluster is a problem after ten minutes`() {
         var status = ServerStatus()
         status.followed = [.init(cluster: "prod", state: "failing", reason: "it is down", ageSeconds: 599)]

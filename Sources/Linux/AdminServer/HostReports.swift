@@ -1,4 +1,6 @@
 package import Inventory
+import JSON
+import LinuxSystem
 package import PathHealth
 
 /// What other parts of this host know, beside the server itself; asked for each status.
@@ -40,5 +42,17 @@ package struct HostReports: Sendable {
         self.rangeReports = rangeReports
         self.translatedPackets = translatedPackets
         self.changedRenderings = changedRenderings
+    }
+}
+
+extension HostReports {
+    /// A report that another process writes; nil if there is none, or it can't be read.
+    static func report(in file: String) -> JSONValue? {
+        do throws(Errno) {
+            let octets = try FileContents.read(file)
+            return try? JSONReader.read(octets)
+        } catch {
+            return nil
+        }
     }
 }

@@ -300,24 +300,12 @@ extension ServerControl {
     /// What the followers of clusters report.
     var followed: [ServerStatus.Followed] {
         inventory.clusters.filter { $0.follow != nil }.map { cluster in
-            .init(
-                cluster, report: Self.report(in: "\(reports.factsFolder)/\(cluster.key).json"),
-                at: WallClock.seconds)
+            .init(cluster, factsFolder: reports.factsFolder)
         }
     }
 
     /// The last report of the network agent; nil if there is none, or its file can't be read.
-    var agentReport: JSONValue? { Self.report(in: reports.agentFile) }
-
-    /// A report that another process writes; nil if there is none, or it can't be read.
-    private static func report(in file: String) -> JSONValue? {
-        do throws(Errno) {
-            let octets = try FileContents.read(file)
-            return try? JSONReader.read(octets)
-        } catch {
-            return nil
-        }
-    }
+    var agentReport: JSONValue? { HostReports.report(in: reports.agentFile) }
 }
 
 extension ServerStatus.Worker {

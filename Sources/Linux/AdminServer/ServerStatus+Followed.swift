@@ -1,4 +1,4 @@
-import Inventory
+package import Inventory
 import JSON
 import LinuxSystem
 
@@ -60,6 +60,13 @@ extension ServerStatus {
 }
 
 extension ServerStatus.Followed {
+    /// What the follower of `cluster` has written in `factsFolder`, as of now.
+    package init(_ cluster: Cluster, factsFolder: String) {
+        self.init(
+            cluster, report: HostReports.report(in: "\(factsFolder)/\(cluster.key).json"),
+            at: WallClock.seconds)
+    }
+
     /// What the follower of `cluster` reports; its facts are those in use.
     ///
     /// - Parameters:

@@ -51,9 +51,10 @@ struct Check: ParsableCommand {
 
     /// Prints the mistakes, or a summary of a right file.
     private func printText(_ configuration: Configuration, _ path: String) {
+        let columns = TerminalSize.current?.columns
         for problem in configuration.problems {
             let style = problem.severity == .warning ? Style.heading : .error
-            print(style.paint(problem))
+            for line in "\(problem)".hanging(columns) { print(style.paint(line)) }
         }
         guard let inventory = configuration.inventory else {
             printError("\(path.printable): \(Self.count(configuration.problems.count, "problem")) found")
@@ -63,7 +64,7 @@ struct Check: ParsableCommand {
             print(Style.heading.paint("\(path.printable): warning: \(shortage)"))
         }
         print(Style.success.paint("\(path.printable): fine: \(Self.summary(inventory))"))
-        for line in ValueOrigins.lines(of: inventory) { print(line) }
+        for line in ValueOrigins.lines(of: inventory).flatMap({ $0.hanging(columns) }) { print(line) }
     }
 
     /// The shortage of descriptors that the forwarder would have if it were started here; nil if there

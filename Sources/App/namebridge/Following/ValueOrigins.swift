@@ -14,9 +14,18 @@ enum ValueOrigins {
         return inventory.clusters.flatMap { cluster -> [String] in
             guard let follow = cluster.follow else { return [] }
             let heading = "clusters.\(cluster.key) follows context \(follow.context.printable)"
-            guard cluster.facts != nil else { return ["\(heading): nothing was found yet"] }
-            return ["\(heading):"] + ClusterFacts.Key.allCases.compactMap { line($0, of: cluster, now) }
+            let trouble = troubleLines(of: cluster)
+            guard cluster.facts != nil else { return ["\(heading): nothing was found yet"] + trouble }
+            return ["\(heading):"] + trouble
+                + ClusterFacts.Key.allCases.compactMap { line($0, of: cluster, now) }
         }
+    }
+
+    /// What the follower reports if not all is well: facts that it refuses are in no file.
+    private static func troubleLines(of cluster: Cluster) -> [String] {
+        let report = ServerStatus.Followed(cluster, factsFolder: FactsFolder.path)
+        guard report.reason != nil else { return [] }
+        return ["  follower: \(report.words.printable)"]
     }
 
     /// The line of one value; nil if it has its default.
@@ -39,9 +48,11 @@ enum ValueOrigins {
                 let values = ClusterFacts.Key.allCases.map { key in
                     (key: key.rawValue, value: JSONValue.array(cluster.origins(of: key).map(\.json)))
                 }
+                let report = ServerStatus.Followed(cluster, factsFolder: FactsFolder.path)
                 return .object([
                     ("cluster", .string(cluster.key)), ("context", .optional(cluster.follow?.context)),
-                    ("found", .boolean(cluster.facts != nil)), ("origins", .object(values)),
+                    ("found", .boolean(cluster.facts != nil)), ("state", .string(report.state)),
+                    ("reason", .optional(report.reason)), ("origins", .object(values)),
                 ])
             })
     }
