@@ -178,6 +178,8 @@ import Testing
         #expect(Self.trouble(findings) == [.forwarded], "\(findings)")
         let lines = findings.flatMap(\.remedies).flatMap(\.lines)
         #expect(lines == ["server=/prod.cluster.local/172.16.0.5", "rebind-domain-ok=/prod.cluster.local/"])
+        let cause = "An older line for the zone or one above it, such as server=/cluster.local/10.96.0.10"
+        #expect(findings.contains { $0.check == .forwarded && $0.meaning.contains(cause) })
     }
 
     @Test func `without knowing the software the lines of all common ones are told`() throws {

@@ -1,3 +1,5 @@
+import ClusterDiscovery
+import Diagnosis
 import Forwarding
 import IPAddressing
 import Inventory
@@ -38,5 +40,25 @@ import Testing
             inventory: inventory, controlPaths: [], hostAddresses: [try #require(IPAddress(address))])
         let asked = inventory.clusters.map { inspection.servers(of: $0).map(\.description) }
         #expect(asked == [[server], ["10.224.0.10:53"]], "\(place)")
+    }
+
+    @Test func `a line of another resolver that leads past the server is found`() throws {
+        let (read, problems) = InventoryFile.read(Array("clusters: { prod: { dns: 10.96.0.10 } }\n".utf8), name: "n.yaml")
+        let inspection = ForwarderInspection(inventory: try #require(read, "\(problems)"), controlPaths: [])
+        let text = """
+            server=/cluster.local/10.96.0.10
+            server=/prod.cluster.local/127.0.0.1#5300
+            server=/example.com/10.96.0.10
+
+            """
+        let found = inspection.bypasses(ForwardingRules(reading: text, name: "dnsmasq.conf").rules)
+        #expect(found.map(\.sources) == [["dnsmasq.conf:1"]])
+        var seen = ForwarderObservation()
+        seen.bypasses = found
+        let finding = try #require(ForwarderDiagnosis(seen).findings.first { $0.check == .forwarded })
+        #expect(finding.severity == .warning)
+        #expect(
+            finding.summary
+                == "dnsmasq.conf:1 sends cluster.local to 10.96.0.10:53, a server of prod, past Namebridge")
     }
 }

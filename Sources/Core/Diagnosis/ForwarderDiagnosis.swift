@@ -13,7 +13,19 @@ package struct ForwarderDiagnosis: Sendable {
         seen.listeners.map { ListenerDiagnosis(seen: $0).finding }
             + seen.clusters.flatMap { ClusterDiagnosis(seen: $0).findings }
             + UpstreamDiagnosis(servers: seen.upstream).findings
+            + seen.bypasses.map(Self.finding)
             + HostDiagnosis(seen: seen.host).findings
+    }
+
+    /// The finding about a rule that leads past the server.
+    private static func finding(_ bypass: ForwarderObservation.Bypass) -> Finding {
+        Finding(
+            .warning, "other resolver of this host", .forwarded,
+            "\(bypass.sources.joined(separator: ", ")) sends \(bypass.suffix) to \(bypass.server),"
+                + " a server of \(bypass.cluster), past Namebridge",
+            "Its clients get what that one cluster answers: the names of other clusters, health checks and"
+                + " hints do not reach them. Replace the line by those of \"namebridge net render\", which"
+                + " lead here.")
     }
 }
 

@@ -9,6 +9,8 @@ package struct ForwarderObservation: Hashable, Sendable {
 
     /// The servers of `dns.upstream`.
     package var upstream: [ServerObservation] = []
+    /// Rules of other resolvers of this host that lead past the server.
+    package var bypasses: [Bypass] = []
     /// Other properties of the host.
     package var host = HostObservation()
 
@@ -79,6 +81,26 @@ package struct ForwarderObservation: Hashable, Sendable {
             self.key = key
             self.domain = domain
             self.servers = servers
+        }
+    }
+
+    /// A rule of another resolver of this host that sends names of a cluster to that cluster's own servers,
+    /// such as a `server=` line of dnsmasq that was there before.
+    package struct Bypass: Hashable, Sendable {
+        /// The places of the rule, such as `/etc/dnsmasq.conf:12`.
+        package var sources: [String]
+        /// The suffix of the names.
+        package var suffix: String
+        /// The server that they are sent to.
+        package var server: Endpoint
+        /// The key of the cluster whose server it is.
+        package var cluster: String
+
+        package init(sources: [String], suffix: String, server: Endpoint, cluster: String) {
+            self.sources = sources
+            self.suffix = suffix
+            self.server = server
+            self.cluster = cluster
         }
     }
 

@@ -176,7 +176,7 @@ struct ResolverDiagnosis {
             return Finding(
                 .problem, subject, .forwarded, "does not hand \(client.suffixText) on to Namebridge",
                 "It says \(said) for \(client.nameText) by itself or asks the public DNS, which knows nothing"
-                    + " of it.",
+                    + " of it." + leftover,
                 remedies: remedies.forwarding(seen.software))
         }
         return Finding(
@@ -192,8 +192,16 @@ struct ResolverDiagnosis {
             .problem, subject, .forwarded,
             "has other addresses for \(client.nameText): \(Self.list(addresses))",
             "Namebridge says \(expected.isEmpty ? "that there are none" : Self.list(expected)): the resolver"
-                + " asks another server, or keeps old answers.",
+                + " asks another server, or keeps old answers." + leftover,
             remedies: remedies.forwarding(seen.software))
+    }
+
+    /// A cause that is left after a move to Namebridge: with two lines for one zone dnsmasq asks both servers.
+    private var leftover: String {
+        guard seen.software == .dnsmasq || seen.software == .unknown else { return "" }
+        return
+            " An older line for the zone or one above it, such as server=/cluster.local/10.96.0.10, may still"
+            + " lead to a cluster's own server: remove it."
     }
 
     /// The finding about the reverse name of the address.

@@ -24,12 +24,17 @@ struct DoctorReport {
         return .joined(lines + [summary])
     }
 
+    /// The width of what a finding means.
+    private static var width: Int { min(88, max(40, (TerminalSize.current?.columns ?? 99) - 11)) }
+
     /// The lines of one finding.
     private static func lines(_ finding: Finding) -> [StyledText] {
         let word = finding.severity.rawValue
         let padded = word + String(repeating: " ", count: 8 - word.count)
         var lines = ["  " + style(finding.severity).paint(padded) + " \(finding.summary.printable)"]
-        lines += wrapped(finding.meaning, at: 88).map { StyledText("           \($0.printable)") }
+        lines += (finding.meaning.isEmpty ? [] : finding.meaning.wrapped(width)).map {
+            StyledText("           \($0.printable)")
+        }
         for remedy in finding.remedies {
             lines.append("           " + Style.faint.paint("\(remedy.software): \(remedy.file)"))
             lines += remedy.lines.map { StyledText("             \($0)") }
@@ -47,19 +52,6 @@ struct DoctorReport {
         case .warning: .heading
         case .problem: .error
         }
-    }
-
-    /// Lines of at most `width` characters, where words allow it.
-    private static func wrapped(_ text: String, at width: Int) -> [String] {
-        var lines: [String] = []
-        for word in text.split(separator: " ") {
-            if let last = lines.last, last.count + 1 + word.count <= width {
-                lines[lines.count - 1] = last + " " + word
-            } else {
-                lines.append(String(word))
-            }
-        }
-        return lines
     }
 
     /// Such as `12 checks: 1 problem, 2 warnings`.

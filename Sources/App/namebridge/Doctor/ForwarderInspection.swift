@@ -1,4 +1,5 @@
 import AdminServer
+import ClusterDiscovery
 import Diagnosis
 import DomainNames
 import Forwarding
@@ -66,6 +67,7 @@ struct ForwarderInspection {
         seen.upstream = inventory.dns.upstream.map {
             ServerObservation(server: $0, outcomes: outcomes[$0] ?? [:])
         }
+        seen.bypasses = bypasses(ForwardingRules(ImportSources().found()).rules)
         seen.host = host(own)
         seen.host.downPaths = status.map { downPaths(of: $0) } ?? []
         return seen
@@ -90,6 +92,26 @@ struct ForwarderInspection {
                 target.map { reasoning.reason(from: health.from, to: health.to, target: $0) } ?? health.reason
             return ForwarderObservation.DownPath(
                 name: health.name, cause: health.cause, reason: reason?.words ?? "", fix: reason?.fix ?? "")
+        }
+    }
+
+    /// The rules that send names of clusters to a cluster's own server.
+    ///
+    /// - Parameter rules: Those of other resolvers of this host.
+    func bypasses(_ rules: [ForwardingRule]) -> [ForwarderObservation.Bypass] {
+        let names = inventory.clusters.flatMap { $0.names + [$0.domain] }
+        return rules.compactMap { rule in
+            let isOurs = names.contains { $0.isAtOrBelow(rule.suffix) || rule.suffix.isAtOrBelow($0) }
+            guard isOurs else { return nil }
+            for server in rule.servers {
+                guard let cluster = inventory.clusters.first(where: { $0.dns.contains(server) }) else {
+                    continue
+                }
+                return ForwarderObservation.Bypass(
+                    sources: rule.sources, suffix: Self.bare(rule.suffix), server: server,
+                    cluster: cluster.key)
+            }
+            return nil
         }
     }
 
