@@ -5,7 +5,11 @@ in a folder of its own. config/kubernetes/namebridge.yaml must be what the chart
 it is written.
 """
 
+import os
+import pathlib
+import subprocess
 import sys
+import tempfile
 
 import kubernetes_validate
 import yaml
@@ -24,8 +28,27 @@ SETTINGS = {
     "no settings": {},
     "follow": {"follow": {"enabled": True, "kubectlImage": "registry.example/kubectl:1.32"},
                "clusters": {"here": {"follow": {"context": "here", "endpoints": True}}}, "bareDomain": ["here"]},
+    "keys of dns, sites and paths": {
+        "dns": {"clients": ["172.16.0.0/18", "10.0.0.0/8"], "cache": {"max-ttl": "20s"}, "listen": ["192.0.2.1:53"]},
+        "clusters": {"prod": {"dns": ["10.96.0.10"], "pods": ["10.244.0.0/16"], "services": ["10.96.0.0/12"],
+                              "nodes": {"n1": {"address": "192.0.2.11"}}}},
+        "sites": {"office": {"networks": ["172.16.0.0/18"], "router": "172.16.0.1"}},
+        "paths": [{"from": "office", "to": "prod", "via": "relay", "relays": ["n1"], "source": "snat"}]},
     "port 53": {"port": 53, "upstream": ["192.0.2.1"], "nodeSelector": {"dns": "yes"}, "tolerations": []},
 }
+
+
+#: The built program, which checks each configuration; without it none is checked.
+PROGRAM = next((path for path in (".build/release/namebridge", ".build/debug/namebridge") if os.path.exists(path)), None)
+
+
+def check(name, config):
+    """What `namebridge check` says against a configuration."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(config, file)
+        file.flush()
+        run = subprocess.run([PROGRAM, "check", file.name], capture_output=True, text=True, check=False)
+    return [] if run.returncode == 0 else [f"{name}: {run.stdout}{run.stderr}"]
 
 
 def main():
@@ -46,6 +69,15 @@ def main():
                 except kubernetes_validate.ValidationError as error:
                     failures.append(f"{name}: {object['kind']} by the schema of {version}: {error}")
         print(f"{name}: {len(objects)} objects, by the schemas of Kubernetes {schemas[0]} to {schemas[-1]}")
+        config = yaml.safe_load(next(o for o in objects if o["kind"] == "ConfigMap")["data"]["namebridge.yaml"])
+        if values.get("paths"):
+            kept = {key: config["dns"].get(key) for key in values["dns"]}
+            kept["listen"] = values["dns"]["listen"]
+            if kept != values["dns"] or config["dns"]["listen"] == values["dns"]["listen"]:
+                failures.append(f"{name}: the keys of dns are {config['dns']}")
+            failures += [f"{name}: {key} is {config.get(key)}" for key in ("sites", "paths") if config.get(key) != values[key]]
+        if PROGRAM:
+            failures += check(name, config)
         if values == {}:
             text = HEAD + "---\n".join(texts)
             if "--record" in sys.argv:
@@ -54,6 +86,13 @@ def main():
             with open(MANIFEST, encoding="utf-8") as file:
                 if file.read() != text:
                     failures.append(f"{MANIFEST} is not what the chart gives; run this with --record")
+    for path in sorted(pathlib.Path("config/kubernetes").glob("*.yaml")):
+        for object in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+            if object and "kind" in object:
+                try:
+                    kubernetes_validate.validate(object, schemas[-1], strict=True)
+                except kubernetes_validate.ValidationError as error:
+                    failures.append(f"{path}: {object['kind']}: {error}")
     for failure in failures:
         print("FAIL", failure)
     return 1 if failures else 0
