@@ -33,6 +33,31 @@ import Testing
         #expect(findings.services?.source.contains("dry run") == true)
     }
 
+    @Test func `a port of every node takes the place of a ClusterIP that does not answer`() throws {
+        var cluster = StandInCluster()
+        cluster.addNode("node1", ["172.18.14.11"])
+        cluster.addDNS(["10.96.0.10"], pods: ["10.244.1.5"])
+        let ports: [JSONValue] = ["UDP", "TCP"].map { name in
+            .object(["protocol": .string(name), "port": .integer(53), "nodePort": .integer(30053)])
+        }
+        cluster.append(
+            StandInCluster.system + "/services",
+            .object([
+                "metadata": StandInCluster.metadata("dns-outside"),
+                "spec": .object(["type": .string("NodePort"), "clusterIP": .string("10.96.9.9"), "ports": .array(ports)]),
+            ]))
+        var findings = try survey(cluster).findings(key: "prod")
+        #expect(findings.dns?.value.map(\.shortText) == ["10.96.0.10"])
+        let outside = try #require(Endpoint("172.18.14.11:30053", defaultPort: 53))
+        #expect(findings.otherDNS.contains(outside) && findings.otherDNS.contains { "\($0.address)" == "10.244.1.5" })
+        var near = findings
+        #expect(near.choose(among: Set(findings.dns?.value ?? []).union([outside])) == .asFound && near == findings)
+        #expect(near.choose(among: []) == .nowhere && near == findings)
+        #expect(findings.choose(among: [outside]) == .atOthers)
+        #expect(findings.dns?.value == [outside])
+        #expect(flat(inventoryText(of: [findings])).contains("what answers this host (10.96.0.10 in the cluster"))
+    }
+
     @Test func `k3s is recognised by the annotation of its servers`() throws {
         var cluster = StandInCluster()
         let arguments =

@@ -1,7 +1,10 @@
+import ClusterDiscovery
 import Foundation
 import Inventory
 import InventoryFile
 import Testing
+
+@testable import namebridge
 
 /// The Helm chart and the manifest that it gives without any setting. `make check-chart` asks Helm itself.
 @Suite struct ChartTests {
@@ -44,6 +47,14 @@ import Testing
             let bare = line.drop { $0 == " " || $0 == "-" }
             return ["apiGroups:", "resources:", "verbs:"].contains { bare.hasPrefix($0) }
         }
+    }
+
+    @Test func `the manifest that init names comes with the program`() throws {
+        let name = try #require(ReachableServers.outsideManifest.split(separator: "/").last)
+        #expect(ReachableServers.outsideManifest.hasPrefix("/usr/share/namebridge/"))
+        #expect(try Guide.text("Makefile").contains("config/kubernetes/\(name)"))
+        let lines = ReachableServers.advice(for: ClusterFindings(key: "prod", context: "prod"))
+        #expect(lines.last == "  kubectl --context prod apply -f \(ReachableServers.outsideManifest)")
     }
 
     @Test func `chart and program have one version`() throws {

@@ -131,14 +131,14 @@ func scalar(_ text: String?) -> String {
     return isPlain && begins ? text : JSONValue.quote(text)
 }
 
-/// `text` as comment lines, broken between words.
-func comment(_ text: String, indent: String = "    ") -> String {
+/// `text` as comment lines of at most `width` characters, broken between words.
+func comment(_ text: String, indent: String = "    ", width: Int = 110) -> String {
     var lines: [String] = []
     let start = indent + "#"
     var line = start
     // A line break of any kind, as U+2028, would end the comment, and what follows would count.
     for word in text.split(whereSeparator: \.isWhitespace) {
-        if line.count + 1 + word.count > 110, line != start {
+        if line.count + 1 + word.count > width, line != start {
             lines.append(line)
             line = start
         }

@@ -108,6 +108,41 @@ package struct ClusterFindings: Hashable, Sendable {
     }
 }
 
+extension ClusterFindings {
+    /// The addresses of the cluster's DNS besides those of pods, which change; at most eight.
+    package var lastingOtherDNS: [Endpoint] {
+        let pods = values.pods?.value ?? []
+        return Array(otherDNS.filter { server in !pods.contains { $0.contains(server.address) } }.prefix(8))
+    }
+
+    /// Whether a host gets answers from the cluster's DNS.
+    package enum Reach: Hashable, Sendable {
+        /// At the addresses that were found first.
+        case asFound
+        /// At others, which are `dns` now.
+        case atOthers
+        /// At none.
+        case nowhere
+    }
+
+    /// Puts addresses that answer in place of those that do not.
+    ///
+    /// - Parameter answering: Those that answer the host where the configuration is used.
+    package mutating func choose(among answering: Set<Endpoint>) -> Reach {
+        guard let dns = values.dns, !dns.value.isEmpty else { return .nowhere }
+        // With a map the server is asked at outer addresses, which need a relay first.
+        if proposedMap == nil, dns.value.contains(where: answering.contains) { return .asFound }
+        let others = lastingOtherDNS.filter(answering.contains)
+        guard !others.isEmpty else { return .nowhere }
+        let silent = dns.value.map(\.shortText).joined(separator: ", ")
+        values.dns = Fact(
+            Array(others.prefix(3)),
+            "what answers this host (\(silent) in the cluster needs a way for packets, which a path makes)")
+        remarks[.dns] = nil
+        return .atOthers
+    }
+}
+
 /// The call of kubectl for `context`, quoted for a shell if needed.
 package func kubectlCommand(context: String) -> String {
     let isPlain = context.utf8.allSatisfy {

@@ -55,6 +55,14 @@ extension ClusterSurvey {
                 servers += addresses.compactMap { IPAddress($0) }.map { Endpoint(address: $0, port: number) }
             }
         }
+        // A second service with the label of the first one is often there for those outside.
+        for service in items(.dnsServices) { servers += outsideServers(of: service) }
+        return unique(servers)
+    }
+
+    /// Where a service answers besides its ClusterIP: a port of every node, a load balancer.
+    private func outsideServers(of service: JSONValue) -> [Endpoint] {
+        var servers: [Endpoint] = []
         let row = Self.port(of: service)
         if let number = row?["nodePort"]?.integer.flatMap({ UInt16(exactly: $0) }), number > 0 {
             let nodes = items(.nodes).flatMap(Self.internalAddresses(of:))
@@ -64,7 +72,7 @@ extension ClusterSurvey {
             guard let address = entry["ip"]?.string.flatMap({ IPAddress($0) }) else { continue }
             servers.append(Endpoint(address: address, port: 53))
         }
-        return unique(servers)
+        return servers
     }
 
     /// The row of a service's ports that receives questions over UDP.

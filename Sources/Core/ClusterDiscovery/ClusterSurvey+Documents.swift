@@ -100,12 +100,14 @@ extension ClusterSurvey {
         }
     }
 
-    /// The service of the cluster's DNS: not the one that a node-local cache uses.
+    /// The service of the cluster's DNS that pods ask: not the one that a node-local cache uses, and one for
+    /// those outside only if there is no other.
     var dnsService: JSONValue? {
         let services = items(.dnsServices).filter { service in
             service.name != "kube-dns-upstream" && !Self.addresses(of: service).isEmpty
         }
-        return services.first { $0.name == "kube-dns" } ?? services.first
+        let inside = services.first { ($0["spec"]?["type"]?.string ?? "ClusterIP") == "ClusterIP" }
+        return services.first { $0.name == "kube-dns" } ?? inside ?? services.first
     }
 
     /// The ClusterIPs of a service, none for a headless one.

@@ -181,7 +181,11 @@ struct Init: ParsableCommand {
             hostRoutes: HostRoutes.prefixes())
         discovery.printProblems()
         if discovery.found.isEmpty { throw ExitStatus.problem }
-        draft.take(discovery.found)
+        let (found, silent) = ReachableServers.choose(for: discovery.found)
+        draft.take(found)
+        for line in silent.flatMap({ ReachableServers.advice(for: $0) }) {
+            printError(line.hasPrefix(" ") ? StyledText(line) : Style.warning.paint(line))
+        }
     }
 
     /// What is left: who answers plain names, and the forwarder's own settings.

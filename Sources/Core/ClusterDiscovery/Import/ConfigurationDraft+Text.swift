@@ -6,8 +6,9 @@ extension ConfigurationDraft {
     /// The configuration file.
     package var text: String {
         var text = """
-            # A first configuration, written by "namebridge init". Every key is described in namebridge.yaml(5);
-            # "namebridge check" says what is wrong with the file, with line and column.
+            # A first configuration, written by "namebridge init". Every key is described in
+            # namebridge.yaml(5); "namebridge check" says what is wrong with the file, with
+            # line and column.
 
             dns:
               # The addresses where questions are taken, over UDP and TCP.
@@ -17,13 +18,13 @@ extension ConfigurationDraft {
         // A mapping needs one key, even if it has its default.
         let hasOtherKeys = !upstream.isEmpty || !(bareDomain ?? clusterLocalKeys).isEmpty
         let mark = listen.isEmpty && hasOtherKeys ? "# " : ""
-        if let listenReason { text += comment(listenReason, indent: "  ") }
+        if let listenReason { text += narrow(listenReason, indent: "  ") }
         text += "  \(mark)listen: \(list(addresses.map(\.description)))\n\n"
         text += bareDomainText
         if upstream.isEmpty {
             text += """
-                  # The servers for every other name. Without them such questions are refused, which is right
-                  # behind a resolver that sends nothing but cluster names here.
+                  # The servers for every other name. Without them such questions are refused,
+                  # which is right behind a resolver that sends nothing but cluster names here.
                   # upstream: [172.16.1.1, 172.16.1.2]
 
                 """
@@ -39,7 +40,7 @@ extension ConfigurationDraft {
 
 
             """
-        for remark in remarks { text += comment("Not taken over: " + remark, indent: "") }
+        for remark in remarks { text += narrow("Not taken over: " + remark, indent: "") }
         if !remarks.isEmpty { text += "\n" }
         text += "clusters:\n" + clusters.map(\.text).joined(separator: "\n")
         if !clusters.isEmpty, !findings.isEmpty { text += "\n" }
@@ -51,7 +52,8 @@ extension ConfigurationDraft {
         let keys = bareDomain ?? clusterLocalKeys
         let line = "bare-domain: \(list(keys.isEmpty ? self.keys : keys))"
         return """
-              # The clusters that answer plain names, such as web.shop.svc.cluster.local: the first that has the name.
+              # The clusters that answer plain names, such as web.shop.svc.cluster.local: the
+              # first that has the name.
               \(keys.isEmpty ? "# " : "")\(line)
 
 
@@ -63,13 +65,13 @@ extension DraftCluster {
     /// Its entry below `clusters`.
     fileprivate var text: String {
         var text = "  \(key):\n"
-        text += comment("From \(sources.joined(separator: ", ")).", indent: "    ")
-        text += comment(
+        text += narrow("From \(sources.joined(separator: ", ")).", indent: "    ")
+        text += narrow(
             "The key is yours to choose: web.shop.svc.\(key).cluster.local is web.shop.svc.\(domain) of this"
                 + " cluster.", indent: "    ")
         if domain != .clusterLocal { text += "    domain: \(domain)\n" }
         if hasSeveralRules {
-            text += comment(
+            text += narrow(
                 "Each of these servers has a line for the same zone, so that they are taken for servers of"
                     + " one cluster. If they are of different clusters, give each cluster an entry of its"
                     + " own.",
@@ -80,7 +82,7 @@ extension DraftCluster {
             text += "    names: \(list((Cluster.defaultNames(key: key) + [suffix]).map(\.description)))\n"
         }
         if !also.isEmpty { text += "    also: \(list(also.map(\.description)))\n" }
-        text += comment(
+        text += narrow(
             "Reverse names and paths need its prefixes. \"namebridge discover\" finds them, with a"
                 + " kubeconfig.",
             indent: "    ")
@@ -95,3 +97,6 @@ extension DraftCluster {
             ? "    # \(name): [\(example)]\n" : "    \(name): \(list(prefixes.map(\.description)))\n"
     }
 }
+
+/// `text` as comment lines that fit the window of an editor.
+private func narrow(_ text: String, indent: String) -> String { comment(text, indent: indent, width: 80) }

@@ -1,0 +1,55 @@
+import ClusterDiscovery
+import Diagnosis
+import DomainNames
+import IPAddressing
+import Inventory
+import LinuxSystem
+
+/// Asks the DNS of discovered clusters from this host: a ClusterIP mostly answers on nodes alone.
+enum ReachableServers {
+    /// The clusters with the addresses that answer here, and those of which none does.
+    static func choose(for found: [ClusterFindings]) -> (found: [ClusterFindings], silent: [ClusterFindings])
+    {
+        var chosen = found
+        var silent: [ClusterFindings] = []
+        let answering = answering(found)
+        for index in chosen.indices where !isHere(chosen[index]) {
+            if chosen[index].choose(among: answering) == .nowhere { silent.append(chosen[index]) }
+        }
+        return (chosen, silent)
+    }
+
+    /// True if this host is a node of the cluster: what it asks there is inside.
+    private static func isHere(_ findings: ClusterFindings) -> Bool {
+        (findings.nodes?.value ?? []).flatMap(\.addresses).contains(where: HostAddresses.contains)
+    }
+
+    /// The servers that answer for their clusters' domains, all asked at once: three seconds at most.
+    private static func answering(_ found: [ClusterFindings]) -> Set<Endpoint> {
+        var random = SystemRandomNumberGenerator()
+        var questions: [Interrogation.Question] = []
+        for findings in found {
+            let domain = findings.values.domain?.value ?? .clusterLocal
+            let writer = ProbeQuestions(suffix: domain, name: domain)
+            for server in (findings.values.dns?.value ?? []) + findings.lastingOtherDNS {
+                questions += writer.questions([.zone], to: server, random: &random)
+            }
+        }
+        let outcomes = Interrogation.ask(questions)
+        return Set(outcomes.filter { $0.value[.zone]?.answer?.isFine == true }.keys)
+    }
+
+    /// What to do for a cluster whose DNS does not answer here, as lines.
+    static func advice(for findings: ClusterFindings) -> [String] {
+        let servers = (findings.values.dns?.value ?? []).map(\.shortText).joined(separator: ", ")
+        let asked = servers.isEmpty ? "no address of its DNS was found" : "\(servers) does not answer here"
+        return [
+            "\(findings.key): \(asked). Make the way with \"namebridge net apply\" on a relay, or let its"
+                + " DNS answer at a port of every node, and repeat this with --force:",
+            "  \(findings.kubectl) apply -f \(outsideManifest)",
+        ]
+    }
+
+    /// The manifest of a service at a port of every node, where packages put it.
+    static let outsideManifest = "/usr/share/namebridge/dns-outside.yaml"
+}
