@@ -19,7 +19,8 @@ USER = 65532
 #: CAP_NET_BIND_SERVICE, permitted but not effective (vfs_cap_data, revision 2): the program makes it effective, and
 #: starts also where the container may not have it.
 CAPABILITY = bytes([0, 0, 0, 2, 0, 4, 0, 0]) + bytes(12)
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+#: By e_machine of elf(5).
+ARCHITECTURES = {62: "amd64", 183: "arm64"}
 PASSWD = f"root:x:0:0:root:/root:/sbin/nologin\nnamebridge:x:{USER}:{USER}::/:/sbin/nologin\n"
 GROUP = f"root:x:0:\nnamebridge:x:{USER}:\n"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -119,7 +120,9 @@ def main(binary, folder):
     version = subprocess.run([binary, "--version"], check=True, capture_output=True, text=True).stdout.strip()
     git = subprocess.run(["git", "log", "-1", "--format=%at"], capture_output=True, text=True)
     time = int(git.stdout) if git.returncode == 0 else int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
-    architecture = ARCHITECTURES.get(os.uname().machine, os.uname().machine)
+    with open(binary, "rb") as file:
+        machine = int.from_bytes(file.read(20)[18:], "little")
+    architecture = ARCHITECTURES.get(machine, os.uname().machine)
     shutil.rmtree(folder, ignore_errors=True)
     path = os.path.join(folder, "namebridge")
     layout = Layout(path)

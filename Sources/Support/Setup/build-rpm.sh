@@ -11,7 +11,7 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 make --no-print-directory install-files BINARY="$binary" DESTDIR="$folder/staged" PREFIX=/usr SYSCONFDIR=/etc \
     UNITDIR=/usr/lib/systemd/system ZSHDIR=/usr/share/zsh/site-functions >/dev/null
-rpmbuild -bb --quiet --define "_topdir $folder/build" --define "staged $folder/staged" \
+rpmbuild -bb --quiet --target "$(sh Sources/Support/Setup/processor.sh "$binary")" --define "_topdir $folder/build" --define "staged $folder/staged" \
     --define "program_version $version" --define "_rpmdir $folder" --define '_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm' \
     --define 'use_source_date_epoch_as_buildtime 1' config/rpm/namebridge.spec
 rm -rf "$folder/build" "$folder/staged"

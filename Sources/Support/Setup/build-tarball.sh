@@ -5,7 +5,7 @@ set -eu
 binary=$1
 folder=$2
 version=$("$binary" --version)
-name=namebridge-$version-linux-$(uname -m)
+name=namebridge-$version-linux-$(sh Sources/Support/Setup/processor.sh "$binary")
 
 rm -rf "$folder"
 mkdir -p "$folder/$name"
