@@ -55,7 +55,7 @@ PORTABLE = .build-portable/namebridge
 DOCS = .build-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help build run lint docs test check-dashboard check-page bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages check-chart try-chart clean static portable
+.PHONY: help build run lint docs test check-dashboard check-page bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages try-roles check-chart try-chart clean static portable
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages page-packages deb-packages try-deb-packages
 .PHONY: differential-packages bench-follow bench-endpoints follow-faults bench-names bench-reload explain-proof map-proof
 
@@ -83,6 +83,7 @@ help:
 	@echo 'make deb      a Debian package, in $(DEB)'
 	@echo 'make try-deb  install, use, upgrade, remove and purge it in a Debian of its own under systemd; needs root'
 	@echo 'make rpm      an RPM, in $(RPM); make tarball: an archive with an install script, in $(TARBALL)'
+	@echo 'make try-roles  what the three tutorials say, typed in namespaces of its own; needs root, kubectl, nftables and dig'
 	@echo 'make image    a container image in the OCI layout, in $(IMAGE), without a container engine'
 	@echo 'make try-packages  install and use the RPM, the archive and the image in roots of their own; needs root'
 	@echo 'make check-chart  the Helm chart against Helm and the schemas of Kubernetes (CHART=--record: the manifest anew)'
@@ -259,7 +260,7 @@ install-files:
 	for page in config/man/*.[58]; do \
 		install -D -m 644 "$$page" $(DESTDIR)$(MANDIR)/man$${page##*.}/$$(basename "$$page") || exit 1; done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/namebridge config/grafana-dashboard.json config/prometheus-alerts.yaml \
-		config/kubernetes/namebridge-follow.yaml config/kubernetes/namebridge.yaml
+		config/kubernetes/namebridge-follow.yaml config/kubernetes/namebridge.yaml config/kubernetes/dns-outside.yaml
 	install -D -m 644 config/namebridge.yaml $(DESTDIR)$(PREFIX)/share/namebridge/namebridge.yaml
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md README.zh-CN.md
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/docs docs/*
@@ -293,6 +294,9 @@ image: portable image-packages
 
 try-packages: rpm tarball image try-packages-packages
 	bash $(SETUP)/try-packages.sh $(RPM) $(TARBALL) $(IMAGE) .build-try-packages
+
+try-roles: build test-packages
+	python3 $(SETUP)/try-roles.py .build/release/namebridge
 
 # Helm's engine and Kubernetes' schemas, from PyPI.
 check-chart: try-packages-packages

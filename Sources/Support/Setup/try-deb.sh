@@ -66,6 +66,9 @@ if [ ! -e "$base.done" ]; then
     cp "$package" "$base/root/package.deb"
     chroot "$base" apt-get -q -y install /root/package.deb >>"$folder/debootstrap.log"
     chroot "$base" dpkg --purge namebridge >>"$folder/debootstrap.log"
+    # Two that take rendered lines; the first one leads the root's own resolv.conf to itself.
+    chroot "$base" apt-get -q -y install --no-install-recommends systemd-resolved network-manager dnsmasq-base >>"$folder/debootstrap.log"
+    chroot "$base" systemctl mask systemd-resolved NetworkManager NetworkManager-wait-online >>"$folder/debootstrap.log" 2>&1
     chroot "$base" sh -c 'id namebridge >/dev/null 2>&1 && deluser --quiet --system namebridge || true'
     touch "$base.done"
 fi
@@ -207,6 +210,29 @@ inside rm -r /run/systemd/system/namebridge.socket.d
 inside systemctl daemon-reload
 inside systemctl start namebridge.service
 expect 'answers with ports of its own again' await answers web.shop.svc.prod.cluster.local
+
+# What the machine's own resolver gets from "net render".
+inside mkdir -p /etc/systemd/resolved.conf.d
+expect 'renders lines for systemd-resolved' inside sh -c 'namebridge net render --format resolved --server 172.16.0.5 >/etc/systemd/resolved.conf.d/namebridge.conf'
+inside systemctl unmask systemd-resolved
+inside systemctl start systemd-resolved
+expect 'systemd-resolved asks by them' await inside sh -c 'resolvectl query -4 web.shop.svc.prod.cluster.local | grep "10[.]"'
+expect 'and says whom for which names' inside sh -c 'resolvectl status | grep -A3 172.16.0.5 | grep -q "~cluster.local\|~prod.cluster.local"'
+inside systemctl stop systemd-resolved
+inside systemctl mask systemd-resolved
+inside rm -r /etc/systemd/resolved.conf.d
+inside sh -c 'namebridge net render --format networkmanager --server 172.16.0.5' >"$folder/networkmanager"
+csplit -s -f "$folder/part" "$folder/networkmanager" '/^# .etc.NetworkManager.dnsmasq.d.namebridge.conf/'
+inside mkdir -p /etc/NetworkManager/conf.d /etc/NetworkManager/dnsmasq.d
+inside sh -c 'cat >/etc/NetworkManager/conf.d/namebridge.conf' <"$folder/part00"
+inside sh -c 'cat >/etc/NetworkManager/dnsmasq.d/namebridge.conf' <"$folder/part01"
+expect 'NetworkManager takes the rendered setting' inside sh -c 'NetworkManager --print-config | grep -qx dns=dnsmasq'
+# As NetworkManager starts its dnsmasq: with the files of that folder.
+inside setsid dnsmasq --keep-in-foreground --no-resolv --port=5354 --listen-address=127.0.0.1 --bind-interfaces \
+    --conf-file=/dev/null --conf-dir=/etc/NetworkManager/dnsmasq.d </dev/null >"$folder/dnsmasq.log" 2>&1 &
+expect 'and its dnsmasq asks by the file' await answers -p 5354 web.shop.svc.prod.cluster.local
+inside pkill -x dnsmasq
+inside rm /etc/NetworkManager/conf.d/namebridge.conf /etc/NetworkManager/dnsmasq.d/namebridge.conf
 
 expect 'namebridge-net sets routes and translation' inside systemctl enable --now namebridge-net.service
 expect 'all of it is there' inside namebridge net status
