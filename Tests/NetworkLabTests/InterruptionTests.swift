@@ -61,6 +61,30 @@ import Testing
         #expect(try lab.net("host", "remove").code == 0)
     }
 
+    /// Keys that come before the countdown are thrown away: they were meant for something else.
+    @Test(.enabled(if: Lab.has("script")))
+    func `in a terminal Enter confirms while the time is counted down, and q leaves it`() async throws {
+        let lab = try Self.lab("keys")
+        let file = try lab.file("mesh.yaml", Self.configuration)
+        let before = try lab.snapshot("host")
+        func apply(key: String, _ seconds: Int) throws -> Shell.Result {
+            let call = "env NAMEBRIDGE_NET_STATE=\(lab.state(of: "host")) \(Shell.program) net apply --config \(file)"
+            return try lab.on(
+                "host",
+                "sh -c '(for i in $(seq 80); do sleep 0.25; printf \"\(key)\"; done) 2>/dev/null"
+                    + " | script -qec \"\(call) --confirm \(seconds)s\" /dev/null'")
+        }
+        let confirmed = try apply(key: "\\r", 30)
+        for words in ["undone without a confirmation:", "undone in ", "Enter keeps it", "confirmed: "] {
+            #expect(confirmed.output.contains(words), "\(words): \(confirmed.output)")
+        }
+        #expect(try lab.net("host", "status --config \(file)").code == 0)
+        #expect(try lab.net("host", "remove").code == 0)
+        let left = try apply(key: "q", 5)
+        #expect(left.output.contains("left: undone unless"), "\(left.output)")
+        #expect(try await lab.wait { try lab.snapshot("host") == before })
+    }
+
     @Test func `a command that fails in the middle undoes everything`() throws {
         let lab = try Self.lab("fail")
         let file = try lab.file("mesh.yaml", Self.configuration)
