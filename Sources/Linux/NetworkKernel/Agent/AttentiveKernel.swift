@@ -33,7 +33,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// everything must be read.
     private var changed: Set<ObservedPart>?
     /// The kernel's answers that still hold.
-    private var known: [RouteQuestion: RouteAnswer] = [:]
+    private var known = KnownAnswers()
     /// True if the next observation may be the last one, once more.
     private var mayRepeat = false
     /// The observation that was given once more since this was allowed; nil if none was.
@@ -100,7 +100,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// a dozen. What has changed without an event is found by the periodic check.
     private func read() throws(KernelError) -> HostState {
         if let changed, let lastObserved { return try machine.observe(changed, since: lastObserved) }
-        known = [:]
+        known.clear()
         return try machine.observe()
     }
 
@@ -113,12 +113,16 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     /// Forgets answers that changed routes may have made wrong. Other changes lead to an observation of
     /// everything, and so to the same questions again.
     private func forgetAnswers(about batch: EventBatch) {
-        guard !known.isEmpty else { return }
-        // Such a change moves routes without an event of theirs.
-        for case .nextHop in batch.events.map(\.subject) { return known = [:] }
-        for case .route(let prefix, _) in batch.events.map(\.subject) {
-            known = known.filter { !prefix.contains($0.key.destination) }
+        var changed: [IPPrefix] = []
+        for event in batch.events {
+            switch event.subject {
+            // Such a change moves routes without an event of theirs.
+            case .nextHop: return known.clear()
+            case .route(let prefix, _): changed.append(prefix)
+            default: break
+            }
         }
+        known.note(changed: changed)
     }
 
     /// Does `work`, whose first observation may be the last one once more, if no event has come since: a
@@ -151,18 +155,13 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
 
     /// Asks the kernel what is not known from the observations before.
     func answers(to questions: [RouteQuestion]) throws(KernelError) -> [RouteQuestion: RouteAnswer] {
-        let open = questions.filter { known[$0] == nil }
-        var answers = open.isEmpty ? [:] : try machine.answers(to: open)
-        for question in questions {
-            if let answer = known[question] { answers[question] = answer }
-        }
-        // A plan may ask again what the one between has not asked.
-        known = known.count > Self.mostAnswers ? answers : known.merging(answers) { _, new in new }
+        let held = known.take(questions)
+        let open = questions.filter { held[$0] == nil }
+        let asked = open.isEmpty ? [:] : try machine.answers(to: open)
+        let answers = asked.merging(held) { _, earlier in earlier }
+        known.keep(answers)
         return answers
     }
-
-    /// More answers are not kept.
-    private static var mostAnswers: Int { 4096 }
 
     /// Asks the kernel.
     func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> { try machine.held(routes) }
@@ -187,7 +186,7 @@ final class AttentiveKernel<Machine: Kernel, Source: EventSource>: Kernel {
     func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
         isActing = true
         changed = isOutdated ? nil : ObservedPart.changed(by: steps)
-        if changed?.contains(.nextHops) == true { known = [:] }
+        if changed?.contains(.nextHops) == true { known.clear() }
         isOutdated = true
         if let done = doneBeforeFailure {
             let undone = steps.count { step in if case .forget = step.change { false } else { true } }
