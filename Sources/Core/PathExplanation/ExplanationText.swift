@@ -134,16 +134,17 @@ package struct ExplanationText {
     private func lines(of exchange: PathExchange, title: String) -> [Line] {
         let (from, to) = (explanation.question.from.name, explanation.question.to.name)
         var number = 0
-        var lines = [heading(exchange.request, "\(from) -> \(to)", title)]
+        var lines = heading(exchange.request, "\(from) -> \(to)", title)
         lines += exchange.request.hops.flatMap { self.lines(of: $0, &number) }
         guard let reply = exchange.reply else { return lines }
-        lines.append(heading(reply, "\(to) -> \(from)", ""))
+        lines += heading(reply, "\(to) -> \(from)", "")
         lines += reply.hops.flatMap { self.lines(of: $0, &number) }
         return lines
     }
 
-    /// As in `office -> prod, TCP 172.16.3.50 -> 10.96.5.5:80`.
-    private func heading(_ trace: PathTrace, _ ends: String, _ title: String) -> Line {
+    /// As in `office -> prod, TCP 172.16.3.50 -> 10.96.5.5:80`; the title stands below if it does not fit
+    /// beside that.
+    private func heading(_ trace: PathTrace, _ ends: String, _ title: String) -> [Line] {
         let packet = trace.packet
         func end(_ address: IPAddress, _ port: Int) -> String {
             guard port != 0 else { return "\(address)" }
@@ -151,8 +152,11 @@ package struct ExplanationText {
         }
         let source = trace.isReply ? end(packet.source, packet.sourcePort) : "\(packet.source)"
         let target = trace.isReply ? "\(packet.destination)" : end(packet.destination, packet.destinationPort)
-        let text = "  \(ends), \(packet.transport.uppercased()) \(source) -> \(target)"
-        return Line(text: text + (title.isEmpty ? "" : "      \(title)"), kind: .heading)
+        let text = "\(ends), \(packet.transport.uppercased()) \(source) -> \(target)"
+        let whole = "  " + text + (title.isEmpty ? "" : "      \(title)")
+        if whole.count <= width { return [Line(text: whole, kind: .heading)] }
+        return (wrapped(text, width - 2) + wrapped(title, width - 2)).filter { !$0.isEmpty }
+            .enumerated().map { Line(text: ($0.offset == 0 ? "  " : "    ") + $0.element, kind: .heading) }
     }
 
     /// The steps of one machine; its name stands at the first.

@@ -126,7 +126,7 @@ struct Explain: ParsableCommand {
         switch output {
         case .json: print(explanation.json)
         case .text:
-            let text = ExplanationText(explanation, width: TerminalSize.current?.columns ?? 100)
+            let text = ExplanationText(explanation, width: TerminalSize.columns ?? 100)
             for line in brief ? text.brief : text.lines { print(line.styled) }
         }
         if explanation.isContradicted { throw ExitStatus.unknown }
