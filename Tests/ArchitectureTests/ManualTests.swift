@@ -40,6 +40,39 @@ import Testing
         }
     }
 
+    @Test func `the page of net has each of its commands that are shown, and no other`() throws {
+        let files = try swiftFiles(below: "Sources/App")
+        // Literals are blank in `code`.
+        let definitions = files.map { $0.lines.joined(separator: "\n") }
+        let text = try #require(definitions.first { $0.contains("struct Net: ParsableCommand") })
+        let list = try #require(text.split(separator: "subcommands: [").last?.prefix { $0 != "]" })
+        let types = list.split { !$0.isLetter && $0 != "." }.filter { $0.hasSuffix(".self") }.map { $0.dropLast(5) }
+        var shown: Set<String> = []
+        for type in types {
+            let whole = try #require(definitions.first { $0.contains("struct \(type): ParsableCommand") }, "\(type)")
+            let body = try #require(whole.components(separatedBy: "struct \(type): ParsableCommand").last)
+            let head = try #require(body.components(separatedBy: "@").first)
+            guard !head.contains("shouldDisplay: false") else { continue }
+            let name = try #require(head.components(separatedBy: "commandName: \"").dropFirst().first, "\(type)")
+            shown.insert(String(name.prefix { $0 != "\"" }))
+        }
+        let page = try String(contentsOf: packageFolder.appending(path: "config/man/namebridge-net.8"), encoding: .utf8)
+        let described = page.split(separator: "\n").filter { $0.hasPrefix(".It Cm ") }.map {
+            String($0.dropFirst(7).prefix { $0 != " " })
+        }
+        #expect(shown.count > 8 && shown.subtracting(described).isEmpty, "not in the page: \(shown.subtracting(described))")
+        let synopsis = try #require(page.components(separatedBy: ".Sh DESCRIPTION").first)
+        for name in shown.sorted() {
+            let lines = synopsis.split(separator: "\n")
+            #expect(lines.contains { $0 == ".Cm \(name)" || $0.hasPrefix(".Cm \(name) ") }, "\(name) is not in the synopsis")
+        }
+        let commands = page.components(separatedBy: ".Sh DESCRIPTION").last?.components(separatedBy: "\n.El").first ?? ""
+        for line in commands.split(separator: "\n") where line.hasPrefix(".It Cm ") {
+            let name = String(line.dropFirst(7).prefix { $0 != " " })
+            #expect(shown.contains(name), "the page describes \(name), which net does not have")
+        }
+    }
+
     /// The long name of the option whose attribute is at line `start`: its variable's, with hyphens.
     private func optionName(in code: [Substring], after start: Int) -> String? {
         guard let line = code[start...].first(where: { $0.contains("var ") }),
