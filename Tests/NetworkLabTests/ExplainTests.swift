@@ -122,6 +122,12 @@ import Testing
             undo: "ip -n ${P}master1 neigh replace 172.17.54.0 lladdr 02:00:00:00:00:23 dev tunl0 nud permanent",
             target: "172.17.24.229", port: 80, code: "NEIGHBOUR_MISSING", host: "master1", rule: "172.17.54.0"),
         Fault(
+            command: """
+                on node3 nft 'add table ip fw; add chain ip fw in { type filter hook input priority 0; }'
+                on node3 nft add rule ip fw in udp dport 8472 drop
+                """, undo: "on node3 nft delete table ip fw", target: "172.17.24.229", port: 80, code: "FILTER_DROP",
+            host: "node3", rule: "8472 of the tunnel: nft table ip fw, chain in"),
+        Fault(
             command: "ip -n ${P}node3 route add 172.17.14.60/32 dev tunl0",
             undo: "ip -n ${P}node3 route del 172.17.14.60/32 dev tunl0", code: "RP_FILTER", host: "node3",
             rule: "rp_filter of eth0 is 1"),

@@ -23,6 +23,8 @@ struct HostTransit {
         var isReply = false
         /// In octets, with the header of IP.
         var size = 60
+        /// The mark that it brings along, through a tunnel of the same host: cables take it off.
+        var mark = PartlyKnown(0)
     }
 
     /// What a machine remembers of a connection.
@@ -48,6 +50,8 @@ struct HostTransit {
         var end: End
         /// The mark of its connection then.
         var connectionMark = PartlyKnown(0)
+        /// Its own mark then.
+        var mark = PartlyKnown(0)
     }
 
     /// How a packet leaves a machine.
@@ -81,6 +85,7 @@ struct HostTransit {
         flow.isAnswer = arrival.isReply
         if arrival.device == nil { flow.course = .delivered }
         var passing = Passing(state: PacketState(flow, at: .ingress))
+        passing.state.mark = arrival.mark
         if let connection = arrival.connection { passing.state.connectionMark = connection.mark }
         return enter(passing).flatMap { branch -> [Outcome] in
             switch branch {
@@ -261,7 +266,7 @@ struct HostTransit {
         passing.steps.append(step(.delivery, .deliver, by: "to this host itself", from: packet, in: passing))
         return Outcome(
             steps: passing.steps, packet: packet, end: .delivered,
-            connectionMark: passing.state.connectionMark)
+            connectionMark: passing.state.connectionMark, mark: passing.state.mark)
     }
 
     /// The rest of the way of a packet that leaves by a next hop.
@@ -286,7 +291,7 @@ struct HostTransit {
         Outcome(
             steps: passing.steps, packet: passing.state.packet,
             end: .sent(device: hop.device, hop: target, isDirect: hop.gateway == nil),
-            connectionMark: passing.state.connectionMark)
+            connectionMark: passing.state.connectionMark, mark: passing.state.mark)
     }
 
     // MARK: - Steps
