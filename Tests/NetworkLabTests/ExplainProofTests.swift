@@ -14,10 +14,12 @@ import Testing
         let bench = try ProofBench("exp", width: 8)
         var numbers = SeededNumbers(state: seed)
         var (unknown, reached, done, several) = (0, 0, 0, 0)
+        var kinds: [RandomNetwork.Kind: Int] = [:]
         while done < count {
             // A quarter of them in IPv6.
             let family: AddressFamily = done / 8 % 4 == 3 ? .v6 : .v4
             let networks = (0..<min(8, count - done)).map { _ in RandomNetwork.random(&numbers, family) }
+            for network in networks { for kind in network.kinds { kinds[kind, default: 0] += 1 } }
             for (network, seen) in zip(networks, try bench.play(networks)) {
                 let said = network.prediction()
                 if said.outcomes == nil { unknown += 1 }
@@ -39,6 +41,9 @@ import Testing
             done += networks.count
         }
         print("explain-proof: \(reached) of \(count) arrive, \(unknown) are not known, \(several) may or may not")
+        let shares = RandomNetwork.Kind.allCases.map { "\($0.rawValue) \(kinds[$0, default: 0])" }
+        print("explain-proof: networks with each kind: \(shares.joined(separator: ", "))")
+        #expect(count < 160 || RandomNetwork.Kind.allCases.allSatisfy { kinds[$0] != nil })
         #expect(unknown * 10 < count && reached * 10 > count)
     }
 }
@@ -53,7 +58,7 @@ final class ProofBench {
     private var family = AddressFamily.v4
 
     init(_ name: String, width: Int) throws {
-        var script = RandomNetwork.cables.map { "wire \($0.0) \($0.1) \($0.2) \($0.3)" }
+        var script = RandomNetwork.cables.map { "wire \($0.0) \($0.1) \($0.2) \($0.3)" } + RandomNetwork.meshScript
         for (host, addresses) in RandomNetwork.addresses.sorted(by: { $0.key < $1.key }) {
             script += addresses.map {
                 "address \(host) \($0.device) \($0.address)/\($0.length) \(RandomNetwork.wordInV6($0.address))/\($0.length + 96)"
@@ -90,7 +95,11 @@ final class ProofBench {
             present = labs.map { _ in [:] }
         }
         let scripts = networks.enumerated().map { index, network in loading(network, into: index) }.filter { !$0.isEmpty }
-        if !scripts.isEmpty { try labs[0].script(scripts.map { "(\n\($0)) &\n" }.joined() + "wait\n") }
+        if !scripts.isEmpty {
+            let output = try labs[0].script(scripts.map { "(\n\($0)) &\n" }.joined() + "wait\n")
+            // What a program refuses, the kernel does not have.
+            guard !output.contains("REFUSED") else { throw LabFailure(text: output) }
+        }
         let asked = networks.enumerated().map { index, network in
             (labs[index].space(of: "c"), Probe(host: "c", address: network.destination, port: network.target.port))
         }
@@ -140,7 +149,7 @@ final class ProofBench {
                 }
             let restoring = state.iptables.map { tables in
                 """
-                ip netns exec \(lab.name(of: host)) \(tables.family == .v4 ? "iptables" : "ip6tables")-restore -n <<'END'
+                ip netns exec \(lab.name(of: host)) \(tables.family == .v4 ? "iptables" : "ip6tables")-restore -n <<'END' || echo REFUSED
                 \(RandomNetwork.iptablesText(tables))END
 
                 """
@@ -148,8 +157,10 @@ final class ProofBench {
             script += """
                 ip \(option) -n \(lab.name(of: host)) -force -batch - <<'END' >/dev/null 2>&1 || true
                 \(cleaning)\(RandomNetwork.routeCommands(state))END
+                bridge -n \(lab.name(of: host)) -force -batch - <<'END' >/dev/null 2>&1 || true
+                \(RandomNetwork.bridgeCommands(state, after: present[index][host]))END
                 ip netns exec \(lab.name(of: host)) sh -c \
-                '\(settings.joined(separator: "; ")); nft -j -f - ; \(Self.forgetting)' <<'END'
+                '\(settings.joined(separator: "; ")); nft -j -f - || echo REFUSED; \(Self.forgetting)' <<'END'
                 \(RandomNetwork.filterCommands(state))
                 END
                 \(restoring.joined())
@@ -173,6 +184,8 @@ final class ProofBench {
             return """
                 ip \(option) -n \(name) -force -batch - <<'END' >/dev/null 2>&1 || true
                 \(RandomNetwork.cleaningCommands(state))END
+                bridge -n \(name) -force -batch - <<'END' >/dev/null 2>&1 || true
+                \(RandomNetwork.bridgeCommands(HostState(), after: state))END
                 ip netns exec \(name) sh -c 'nft flush ruleset; \(Self.forgetting)'
 
                 """

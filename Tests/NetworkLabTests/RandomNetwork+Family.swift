@@ -44,6 +44,7 @@ extension HostState {
         }
         state.settings = [KernelSetting(family: .v6, device: "all", name: .forwarding): 1]
         state.foreignItems = foreignItems.map(\.inV6)
+        state.putObjectsInV6(of: self)
         state.iptables = iptables.map { tables in
             let text = RandomNetwork.iptablesText(tables).split(separator: "\n", omittingEmptySubsequences: false)
             let mapped = text.map { $0.split(separator: " ").map { RandomNetwork.wordInV6(String($0)) }.joined(separator: " ") }

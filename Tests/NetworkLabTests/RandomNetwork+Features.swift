@@ -31,8 +31,11 @@ extension RandomNetwork {
         }
         if target.0 == "10.200.0.1" { features += mapped(["a", "b"].draw(&numbers), &numbers) }
         for _ in 0..<Int.random(in: 0...5, using: &numbers) { features.append(feature(&numbers)) }
+        if Int.random(in: 0..<6, using: &numbers) == 0 { features += mesh(&numbers) }
+        let hasMesh = features.contains { $0.kind == .mesh }
         var network = RandomNetwork(features: features, target: target, family: family)
-        if Int.random(in: 0..<4, using: &numbers) == 0 {
+        // How a tunnel learns that its own packets are too large is not examined here.
+        if Int.random(in: 0..<4, using: &numbers) == 0, !hasMesh {
             let cable = Int.random(in: cables.indices, using: &numbers)
             network.narrow = (cable, [1_280, 1_399, 1_400].draw(&numbers))
         }
@@ -41,7 +44,10 @@ extension RandomNetwork {
 
     private static func feature(_ numbers: inout SeededNumbers) -> Feature {
         let host = ["a", "a", "b", "b", "d", "s"].draw(&numbers)
-        switch Int.random(in: 0..<13, using: &numbers) {
+        switch Int.random(in: 0..<17, using: &numbers) {
+        case 13: return hostFirewall(&numbers)
+        case 14, 15: return ownTable(["a", "b", "d"].draw(&numbers), &numbers)
+        case 16: return objectHops(["a", "s"].draw(&numbers), &numbers)
         case 10, 11: return iptablesFilter(host == "s" ? "b" : host, &numbers)
         case 12: return severalHops(["a", "s"].draw(&numbers), &numbers)
         case 0: return routing(host, &numbers)
@@ -71,7 +77,9 @@ extension RandomNetwork {
     private static func routing(_ host: String, _ numbers: inout SeededNumbers) -> Feature {
         let prefix = prefixes.draw(&numbers)
         let hop: String? = Int.random(in: 0..<6, using: &numbers) == 0 ? nil : gateway(host, &numbers)
-        return Feature(host: host, description: "\(host): route \(prefix) \(hop.map { "via \($0)" } ?? "blackhole")") { state in
+        return Feature(
+            kind: .route, host: host, description: "\(host): route \(prefix) \(hop.map { "via \($0)" } ?? "blackhole")"
+        ) { state in
             let route = route(prefix, hop, of: state)
             state.routes.removeAll { $0.destination == route.destination && $0.routeProtocol == 4 && $0.table == 254 }
             guard !state.routes.contains(where: { $0.destination == route.destination && $0.table == 254 }) else { return }
@@ -86,7 +94,7 @@ extension RandomNetwork {
         let device = (addresses[host] ?? []).map(\.device).filter { $0 != "lo" }.draw(&numbers)
         let isInverted = Int.random(in: 0..<6, using: &numbers) == 0
         return Feature(
-            host: host,
+            kind: .policyRule, host: host,
             description:
                 "\(host): rule \(selector) \(prefix?.description ?? "") \(device) not \(isInverted) table 100"
                 + " via \(hop ?? "blackhole")"
@@ -112,14 +120,14 @@ extension RandomNetwork {
 
     private static func switching(_ host: String, _ numbers: inout SeededNumbers) -> Feature {
         let device = (addresses[host] ?? []).map(\.device).filter { $0 != "lo" }.draw(&numbers)
-        return Feature(host: host, description: "\(host): forwarding \(device) = 0") { state in
+        return Feature(kind: .forwardingSwitch, host: host, description: "\(host): forwarding \(device) = 0") { state in
             state.settings[KernelSetting(family: .v4, device: device, name: .forwarding)] = 0
         }
     }
 
     private static func set(_ name: KernelSetting.Name, _ value: Int, _ host: String, _ numbers: inout SeededNumbers) -> Feature {
         let device = ((addresses[host] ?? []).map(\.device).filter { $0 != "lo" } + ["all"]).draw(&numbers)
-        return Feature(host: host, description: "\(host): \(name.rawValue) \(device) = \(value)") { state in
+        return Feature(kind: .reversePath, host: host, description: "\(host): \(name.rawValue) \(device) = \(value)") { state in
             state.settings[KernelSetting(family: .v4, device: device, name: name)] = value
         }
     }
@@ -167,6 +175,12 @@ extension RandomNetwork {
         }
     }
 
+    /// The protocol above IP that a condition asks for; nil if it asks for none.
+    private static func transport(of condition: JSONValue) -> String? {
+        let name = condition["match"]?["left"]?["payload"]?["protocol"]?.string
+        return name == "ip" ? nil : name
+    }
+
     /// Adds a base chain with rules to the table of the lab.
     static func chain(
         _ state: inout HostState, _ type: String, _ hook: String, _ priority: Int, policy: String = "accept",
@@ -196,12 +210,18 @@ extension RandomNetwork {
         let hook = ["forward", "forward", "prerouting", "input", "postrouting", "output"].draw(&numbers)
         let priority = [-300, -150, -99, 0, 50, 101].draw(&numbers)
         var parts = [condition(host, &numbers)]
-        if Bool.random(using: &numbers) { parts.append(condition(host, &numbers)) }
+        if Bool.random(using: &numbers) {
+            let other = condition(host, &numbers)
+            // nft refuses rules for packets of two protocols.
+            if Set((parts + [other]).compactMap(transport(of:))).count < 2 { parts.append(other) }
+        }
         let dropsRest = Int.random(in: 0..<3, using: &numbers) == 0
         let verdict = object([(dropsRest ? "accept" : "drop", .null)])
         let rule = parts + [verdict]
-        return Feature(host: host, description: "\(host): \(hook) \(priority) policy drop \(dropsRest): \(JSONValue.array(rule))")
-        { state in
+        return Feature(
+            kind: .filter, host: host,
+            description: "\(host): \(hook) \(priority) policy drop \(dropsRest): \(JSONValue.array(rule))"
+        ) { state in
             chain(&state, "filter", hook, priority, policy: dropsRest ? "drop" : "accept", [rule])
         }
     }
@@ -211,7 +231,7 @@ extension RandomNetwork {
         let key = meta("mark")
         let set = object([("mangle", object([("key", key), ("value", .integer(7))]))])
         let rule = [condition(host, &numbers), set]
-        return Feature(host: host, description: "\(host): mark \(isOutput): \(JSONValue.array(rule))") { state in
+        return Feature(kind: .mark, host: host, description: "\(host): mark \(isOutput): \(JSONValue.array(rule))") { state in
             chain(&state, isOutput ? "route" : "filter", isOutput ? "output" : "prerouting", -150, [rule])
         }
     }
@@ -223,7 +243,8 @@ extension RandomNetwork {
             ? object([("masquerade", .null)]) : object([("snat", object([("addr", .string(own))]))])
         let rule = [condition(host, &numbers), action]
         let priority = [99, 100, 101].draw(&numbers)
-        return Feature(host: host, description: "\(host): nat \(priority): \(JSONValue.array(rule))") { state in
+        return Feature(kind: .sourceTranslation, host: host, description: "\(host): nat \(priority): \(JSONValue.array(rule))") {
+            state in
             chain(&state, "nat", "postrouting", priority, [rule])
         }
     }
@@ -234,7 +255,7 @@ extension RandomNetwork {
             match(payload("ip", "daddr"), .string("10.96.0.1")), match(payload("tcp", "dport"), .integer(80)),
             object([("dnat", object([("addr", .string(pod)), ("port", .integer(9400))]))]),
         ]
-        return Feature(host: host, description: "\(host): service to \(pod)") { state in
+        return Feature(kind: .service, host: host, description: "\(host): service to \(pod)") { state in
             chain(&state, "nat", "prerouting", -100, [rule])
         }
     }
@@ -248,11 +269,14 @@ extension RandomNetwork {
             ("flags", .string("netmap")), ("type_flags", .string("prefix")),
         ])
         let rule = [match(payload("ip", "daddr"), prefix("10.200.0.0/16")), object([("dnat", target)])]
-        let lead = Feature(host: "a", description: "a: route 10.200.0.0/16 via 10.0.2.2") { state in
+        let lead = Feature(kind: .map, host: "a", description: "a: route 10.200.0.0/16 via 10.0.2.2") { state in
             state.routes.append(route("10.200.0.0/16", "10.0.2.2", of: state))
         }
         return [
-            lead, Feature(host: host, description: "\(host): map") { state in chain(&state, "nat", "prerouting", -100, [rule]) },
+            lead,
+            Feature(kind: .map, host: host, description: "\(host): map") { state in
+                chain(&state, "nat", "prerouting", -100, [rule])
+            },
         ]
     }
 }

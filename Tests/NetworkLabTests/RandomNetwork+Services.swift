@@ -16,7 +16,7 @@ extension RandomNetwork {
         let hiding = Hiding.allCases.draw(&numbers)
         let isOld = Bool.random(using: &numbers)
         return Feature(
-            host: host,
+            kind: .kubeProxy, host: host,
             description: "\(host): kube-proxy \(isOld ? "iptables" : "nftables") to \(chosen) hides \(hiding.rawValue)"
         ) { state in
             if isOld {
@@ -130,7 +130,7 @@ extension RandomNetwork {
                 + " -j \(["ACCEPT", "ACCEPT", "DROP", "RETURN", "USER"].draw(&numbers))"
         }.map { $0.hasPrefix("-A USER") && $0.hasSuffix("USER") ? "-A USER -j RETURN" : $0 }
         let policy = ["DROP", "ACCEPT"].draw(&numbers)
-        return Feature(host: host, description: "\(host): iptables FORWARD \(policy) \(lines)") { state in
+        return Feature(kind: .iptables, host: host, description: "\(host): iptables FORWARD \(policy) \(lines)") { state in
             guard state.iptables.isEmpty else { return }
             let text = (["*filter", ":FORWARD \(policy) [0:0]", ":USER - [0:0]"] + lines + ["COMMIT"]).joined(separator: "\n")
             state.iptables = [IPTablesState(family: .v4, saved: text + "\n")]
@@ -141,7 +141,7 @@ extension RandomNetwork {
     static func severalHops(_ host: String, _ numbers: inout SeededNumbers) -> Feature {
         let prefix = ["10.9.0.0/16", "10.0.1.0/24", "10.96.0.0/16"].draw(&numbers)
         let hops = ["a": ["10.0.2.2", "10.0.3.2"], "s": ["10.0.4.1", "10.0.5.1"]][host] ?? []
-        return Feature(host: host, description: "\(host): route \(prefix) via \(hops)") { state in
+        return Feature(kind: .severalHops, host: host, description: "\(host): route \(prefix) via \(hops)") { state in
             let routes = hops.map { route(prefix, $0, of: state) }
             guard var merged = routes.first else { return }
             merged.nextHops = routes.flatMap(\.nextHops)

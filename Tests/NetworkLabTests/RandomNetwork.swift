@@ -25,12 +25,25 @@ struct RandomNetwork {
 
     /// One setting.
     struct Feature: CustomStringConvertible {
+        /// What it is.
+        let kind: Kind
         /// The host that has it.
         let host: String
         /// As a reader would type it.
         let description: String
         /// Makes the host's state have it.
         let change: (inout HostState) -> Void
+    }
+
+    /// The kinds of settings.
+    enum Kind: String, CaseIterable {
+        case route, policyRule, reversePath, forwardingSwitch, filter, mark, sourceTranslation, service, map, kubeProxy
+        case iptables, severalHops, nextHopObjects, hostFirewall, ownTable, mesh, narrowCable, v6
+    }
+
+    /// The kinds that it has.
+    var kinds: Set<Kind> {
+        Set(features.map(\.kind)).union(narrow == nil ? [] : [.narrowCable]).union(family == .v6 ? [.v6] : [])
     }
 
     static let hosts = ["c", "a", "b", "d", "s"]
@@ -75,6 +88,7 @@ struct RandomNetwork {
 
     private static func base(_ host: String) -> HostState {
         var state = HostState(links: [Link(name: "lo", kind: .other(""))])
+        addMeshEnd(to: &state, of: host)
         for (device, text, length) in addresses[host] ?? [] {
             guard let address = IPAddress(text) else { continue }
             if device != "lo" { state.links.append(Link(name: device, kind: .other("veth"), mtu: 1500)) }
@@ -157,6 +171,11 @@ struct RandomNetwork {
             map.join(
                 NetworkMap.Port(machine: left, device: device), NetworkMap.Port(machine: right, device: peer))
         }
+        if let left = index["a"], let right = index["b"] {
+            map.join(
+                NetworkMap.Port(machine: left, device: Self.meshDevice),
+                NetworkMap.Port(machine: right, device: Self.meshDevice))
+        }
         guard let destination = IPAddress(destination), let client = index["c"] else { return [] }
         let packet = Packet(
             from: IPAddress(family: family, bits: 0), to: destination, transport: transport,
@@ -168,8 +187,11 @@ struct RandomNetwork {
 
     /// Input of `ip -force -batch -` that removes what an earlier network has left on a host.
     static func cleaningCommands(_ state: HostState) -> String {
-        let lines = state.policyRules.map { "rule del priority \($0.priority)" }
-        return (lines + ["route flush table main proto static", "route flush table 100 proto static"])
+        let lines =
+            state.policyRules.map { "rule del priority \($0.priority)" }
+            + state.neighbours.map { "neigh del \($0.address) dev \($0.device)" }
+        let flushed = ["route flush table main proto static", "route flush table 100 proto static"]
+        return (lines + flushed + (state.nextHopObjects == nil ? [] : ["nexthop flush"]))
             .joined(separator: "\n") + "\n"
     }
 
@@ -177,15 +199,27 @@ struct RandomNetwork {
     static func routeCommands(_ state: HostState) -> String {
         let links = state.links.filter { $0.name != "lo" }.map { "link set dev \($0.name) mtu \($0.mtu ?? 1500)" }
         let lines =
-            links + state.routes.filter { $0.routeProtocol == 4 }.map { "route add \($0)" }
+            links + state.neighbours.map { "neigh replace \($0)" }
+            + (state.nextHopObjects ?? []).map { "nexthop add \($0)" }
+            + state.routes.filter { $0.routeProtocol == 4 }.map { "route add \($0)" }
             + state.policyRules.map { "rule add \($0)" }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Input of `bridge -force -batch -` that makes a host have its forwarding entries.
+    static func bridgeCommands(_ state: HostState, after earlier: HostState?) -> String {
+        func line(_ word: String, _ entry: ForwardingEntry) -> String {
+            "fdb \(word) \(entry.mac) dev \(entry.device) dst \(entry.destination)\n"
+        }
+        return (earlier?.forwardingEntries ?? []).map { line("del", $0) }.joined()
+            + state.forwardingEntries.map { line("append", $0) }.joined()
     }
 
     /// Input of `nft -j -f -`.
     static func filterCommands(_ state: HostState) -> String {
         let flush = JSONValue.object([("flush", .object([("ruleset", .null)]))])
-        let items = [flush] + state.foreignItems.map { .object([("add", $0)]) }
+        let all = state.tables.flatMap(\.json) + state.foreignItems
+        let items = [flush] + all.map { .object([("add", $0)]) }
         return JSONValue.object([("nftables", .array(items))]).description
     }
 }
