@@ -169,7 +169,7 @@ struct PlanBuilder {
         }
         guard !hops.isEmpty else { return }
         noteOtherAddresses(of: shares.map(\.host), family)
-        if family == .v6, hops.count > 1, group == nil {
+        if family == .v6, hops.count > 1 {
             // Otherwise a connection that loses a packet may continue through a next hop that has no state
             // for it.
             setting(.multipathHashPolicy, .v6, of: .named("all"), to: 3, because: because)
@@ -177,12 +177,7 @@ struct PlanBuilder {
         var route = Route(destination: destination, nextHops: hops)
         // Alone it has no share.
         if hops.count == 1 { route.nextHops[0].weight = 1 }
-        if let group {
-            // A connection as a whole has one relay, and those of one client may have different ones.
-            setting(
-                .multipathHashPolicy, family, of: .named("all"), to: family == .v4 ? 1 : 3, because: because)
-            plan.sharedRoutes[RouteKey(route)] = group
-        }
+        if let group { plan.sharedRoutes[RouteKey(route)] = group }
         self.route(route, because: because)
     }
 

@@ -36,6 +36,23 @@ extension ResolvedPlan {
             routes[index].value.nextHopID = id
         }
         nextHopObjects = [hops, groups].flatMap { $0.sorted { $0.key < $1.key }.map(\.value) }
+        for family in AddressFamily.allCases {
+            guard
+                let route = routes.first(where: { route in
+                    route.value.destination.family == family
+                        && route.value.nextHopID.map { groups[$0] != nil } ?? false
+                })
+            else { continue }
+            spread(family, because: route.because)
+        }
+    }
+
+    /// Lets the groups of a family choose by connection: each connection as a whole has one relay, and those of
+    /// one client may have different ones. A setting of the whole host, so only a host with a group gets it.
+    private mutating func spread(_ family: AddressFamily, because: String) {
+        let policy = KernelSetting(family: family, device: "all", name: .multipathHashPolicy)
+        guard !settings.contains(where: { $0.value.setting == policy }) else { return }
+        settings.append(Desired(SettingValue(policy, family == .v4 ? 1 : 3), because: because))
     }
 }
 
