@@ -163,17 +163,23 @@ import Testing
         try lab.waits(for: stream)
         let held = try HeldConnections(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.200.1.10")
         #expect(held.exchange(serverFirst: false) == HeldConnections.count)
-        for (dies, next, serverFirst) in [("relay1", "relay2", false), ("relay2", "relay1", true)] {
+        // A relay that is cut off from the office alone still answers the node, and one whose far side is cut the router.
+        let both = "link set lan down; ip -n ${P}relay1 link set dmz down"
+        for (what, dies, next, serverFirst) in [
+            ("ip -n ${P}relay1 \(both)", "relay1", "relay2", false),
+            ("ip -n ${P}lan link set relay2 down", "relay2", "relay1", true),
+            ("ip -n ${P}wan link set relay1 down", "relay1", "relay2", true),
+        ] {
             _ = stream.takeGap()
-            try lab.script("ip -n ${P}\(dies) link set lan down; ip -n ${P}\(dies) link set dmz down")
+            try lab.script(what)
             for agent in agents {
                 try agent.waits(for: "routes moved", lab)
                 #expect(agent.lastLine(with: "relay moved").contains(" carries=\(next) "), "\(agent.text)")
             }
             try lab.waits(for: stream)
-            print("\(dies) dies, sources kept: no datagram for \(stream.takeGap()) ms")
+            print("\(what), sources kept: no datagram for \(stream.takeGap()) ms")
             let alive = held.exchange(serverFirst: serverFirst)
-            #expect(alive == HeldConnections.count, "\(alive) live on after \(dies) has died")
+            #expect(alive == HeldConnections.count, "\(alive) live on after \(what)")
             try lab.mend(dies, file)
             try agents[0].waits(for: "path up path=\"office -> prod via \(dies)\"", lab)
             try agents[1].waits(for: "path up path=\"prod -> office via \(dies)\"", lab)

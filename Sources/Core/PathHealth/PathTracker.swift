@@ -41,6 +41,8 @@ struct PathTracker {
     private var jitter = 0
     private var nextTarget = 0
     private var lastNumber: UInt32 = 0
+    /// True once a target behind the others has answered: from then on such targets alone are probed.
+    private var hasReachedEnd = false
     /// For each target how many connections in a row were not answered.
     private var misses: [Int]
     private var lastFailure = ""
@@ -98,6 +100,8 @@ struct PathTracker {
         roundTrip = old.roundTrip
         lastAnswer = old.lastAnswer
         hasVerdict = old.hasVerdict
+        hasReachedEnd = old.hasReachedEnd && path.targets == old.path.targets
+        if hasReachedEnd { skipNearTargets() }
         changingUntil = old.changingUntil
         told = old.told
     }
@@ -147,11 +151,17 @@ struct PathTracker {
         actions.append(
             .connect(AttemptID(path: index, number: lastNumber), path.targets[nextTarget].endpoint))
         nextTarget = (nextTarget + 1) % path.targets.count
+        if hasReachedEnd { skipNearTargets() }
         jitter = timing.jitter(random.next())
         let count = (silence?.attempts ?? 0) + 1
         let begun = silence?.begun ?? now
         silence = Silence(begun: begun, attempts: count)
         due = now.advanced(milliseconds: spacing(after: count, silentSince: begun, at: now))
+    }
+
+    /// Goes on to a target behind the others. Ends: there is one, since it has answered.
+    private mutating func skipNearTargets() {
+        while !path.targets[nextTarget].isBehindOthers { nextTarget = (nextTarget + 1) % path.targets.count }
     }
 
     /// From a connection to the next, in milliseconds, where it is not answered before.
@@ -207,6 +217,11 @@ struct PathTracker {
     private mutating func answer(_ attempt: Attempt, at now: MonotonicTime) {
         counts.answered += 1
         misses[attempt.target] = 0
+        if path.targets[attempt.target].isBehindOthers {
+            if !hasReachedEnd { reachEnd() }
+        } else if hasReachedEnd {
+            return
+        }
         learnRoundTrip(now.nanoseconds(since: attempt.begun))
         lastAnswer = now
         unsentSince = nil
@@ -224,6 +239,13 @@ struct PathTracker {
         guard successes >= timing.rise else { return }
         become(.up, "", at: now)
         if timing.hold > 0 { changingUntil = now.advanced(milliseconds: timing.hold) }
+    }
+
+    /// A target behind the others has answered for the first time.
+    private mutating func reachEnd() {
+        hasReachedEnd = true
+        for index in misses.indices where !path.targets[index].isBehindOthers { misses[index] = 0 }
+        skipNearTargets()
     }
 
     /// A fall is believed at once, a rise slowly; a second and more is that of a packet sent again.
@@ -297,7 +319,8 @@ struct PathTracker {
     }
 
     private var silenceWords: String {
-        let targets = path.targets.map { "\($0.endpoint)" }.joined(separator: ", ")
+        let probed = path.targets.filter { $0.isBehindOthers || !hasReachedEnd }
+        let targets = probed.map { "\($0.endpoint)" }.joined(separator: ", ")
         guard !lastFailure.isEmpty, !lastFailure.hasSuffix(": no answer") else {
             return "no answer from \(targets)"
         }
@@ -328,7 +351,10 @@ struct PathTracker {
 
     private var silentTargets: [Endpoint] {
         guard state == .up else { return [] }
-        return misses.indices.filter { misses[$0] >= Self.silentAfter }.map { path.targets[$0].endpoint }
+        // What is behind the others may be behind a firewall that never answers.
+        return misses.indices.filter {
+            misses[$0] >= Self.silentAfter && (hasReachedEnd || !path.targets[$0].isBehindOthers)
+        }.map { path.targets[$0].endpoint }
     }
 
     func verdict(at now: MonotonicTime) -> PathVerdict {

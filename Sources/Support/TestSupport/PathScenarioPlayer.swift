@@ -6,7 +6,7 @@ import Time
 /// Plays a scenario against the engine of path health; the first line that does not hold ends it.
 ///
 /// Settings: `path FROM TO`, behind it `relays NAMES`, `targets ENDPOINTS`, `every TIME`, `fail N`, `rise N`,
-/// `hold TIME`. Targets whose port is 53 may refuse.
+/// `hold TIME`, `behind ENDPOINTS`, which are targets behind the others. Targets whose port is 53 may refuse.
 ///
 /// | line | meaning |
 /// |---|---|
@@ -175,7 +175,7 @@ extension Scenario.Line {
         var lists: [String: [String]] = [:]
         var key = ""
         for word in words.dropFirst(3) {
-            if ["relays", "targets", "every", "fail", "rise", "hold"].contains(word) {
+            if ["relays", "targets", "behind", "every", "fail", "rise", "hold"].contains(word) {
                 key = word
             } else {
                 lists[key, default: []].append(word)
@@ -190,6 +190,10 @@ extension Scenario.Line {
         for text in lists["targets"] ?? ["10.96.0.10:53"] {
             let endpoint = try endpoint(text, defaultPort: 53)
             targets.append(ProbeTarget(endpoint, mayRefuse: endpoint.port == 53))
+        }
+        for text in lists["behind"] ?? [] {
+            targets.append(
+                ProbeTarget(try endpoint(text, defaultPort: 53), mayRefuse: true, isBehindOthers: true))
         }
         return ProbedPath(
             from: words[1], to: words[2], relays: lists["relays"] ?? [], targets: targets, settings: settings)

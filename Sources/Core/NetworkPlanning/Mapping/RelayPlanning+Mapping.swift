@@ -49,6 +49,7 @@ extension RelayPlanning {
             }
             if keepsSource { leadBack(end, family, far.sources, in: &builder, because: because) }
         }
+        passProbes(in: &builder, because: because)
         leadOut(of: builder.host, in: &builder, because: because)
         builder.noteLiterals(of: cluster, because: because)
         warnRelay(&builder, because: because)
@@ -308,7 +309,7 @@ private struct ClusterEnd {
 
 extension PathTraffic {
     /// The same from other sources.
-    fileprivate func from(_ sources: PrefixSet) -> PathTraffic {
+    func from(_ sources: PrefixSet) -> PathTraffic {
         PathTraffic(sources, of: self, pods: pods.prefixes, services: services.prefixes)
     }
 }
