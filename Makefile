@@ -31,6 +31,8 @@ IMAGE_PACKAGES = python3 ca-certificates
 TRY_PACKAGES = rpm skopeo busybox-static bind9-dnsutils python3-venv
 # what watches the forwarder, and the network that it watches
 DASHBOARD_PACKAGES = python3 prometheus nftables iptables iproute2 conntrack
+# what relays announce themselves with, and the network that they are in
+FAILOVER_PACKAGES = python3 bird2 frr keepalived dnsmasq-base nftables conntrack iptables iproute2 util-linux
 # forwarders to compare with
 DIFFERENTIAL_PACKAGES = python3 unbound bind9 pdns-recursor knot-resolver dnsmasq-base dnsdist
 # what runs the fuzzers
@@ -57,7 +59,7 @@ DOCS = .build-docs
 .DEFAULT_GOAL := help
 .PHONY: help build run lint docs test check-dashboard check-page bench differential faults fuzz tsan abuse soak install install-files deb rpm tarball image try-deb try-packages try-roles check-chart try-chart clean static portable
 .PHONY: check-swift build-packages run-packages test-packages bench-packages faults-packages fuzz-packages dashboard-packages page-packages deb-packages try-deb-packages
-.PHONY: differential-packages bench-follow bench-endpoints follow-faults bench-names bench-reload explain-proof map-proof
+.PHONY: differential-packages failover-packages bench-failover bench-follow bench-endpoints follow-faults bench-names bench-reload explain-proof map-proof
 
 help:
 	@echo 'make build    the release binary, .build/release/namebridge'
@@ -69,6 +71,7 @@ help:
 	@echo 'make bench    CPU per query beside a minimal relay in C and other forwarders, and how long plans of'
 	@echo '              1,000 hosts take (BENCH=--network: that alone); BENCH=--help for options'
 	@echo 'make bench-names  how long who-has and a walk of service ranges take, and what clients notice of the walk'
+	@echo 'make bench-failover  what clients notice when relays die, by agent, BIRD, FRR, keepalived and DNS; needs root'
 	@echo 'make bench-reload  CPU time of a reload by the number of suffixes'
 	@echo 'make differential  answer sequences played to ours and to six other forwarders; DIFFERENTIAL=--help'
 	@echo 'make faults   what clients notice when name servers die, under load; FAULTS=--help for options; needs root'
@@ -133,6 +136,9 @@ fuzz-packages:
 
 differential-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(DIFFERENTIAL_PACKAGES)
+
+failover-packages:
+	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(FAILOVER_PACKAGES)
 
 dashboard-packages:
 	@sh $(SETUP)/install-packages.sh $(BUILD_PACKAGES) $(DASHBOARD_PACKAGES)
@@ -219,6 +225,10 @@ bench-follow: build
 # make bench-names NAMES='who-has browse'
 bench-names: check-swift bench-packages faults-packages build
 	python3 Sources/Support/Bench/names.py $(NAMES)
+
+# Needs root: make bench-failover FAILOVER='bird dns'
+bench-failover: check-swift failover-packages build
+	python3 Sources/Support/Bench/failover.py $(FAILOVER)
 
 # Needs kubectl and dnsperf.
 bench-endpoints: build
