@@ -18,6 +18,7 @@ import Testing
         try lab.waits(for: stream)
         let objects = try lab.on("r", "ip nexthop").output
         #expect(objects.contains("type resilient buckets 1024 idle_timer 60"), "\(objects)")
+        try lab.explains(by: file, sources: ["192.168.10.1", "192.168.10.2"])
         let held = try HeldConnections(from: lab.space(of: "pc"), to: lab.space(of: "p1"), address: "10.32.1.10")
         #expect(held.exchange(serverFirst: false) == HeldConnections.count)
         let own = try Self.connections(lab, by: 2)
@@ -31,6 +32,7 @@ import Testing
         #expect(alive == own, "\(alive) of the \(own) of relay 2 live on after relay 1 has died")
         print("one of two relays that share a path dies: \(alive) of \(own) connections of the other one live on")
 
+        try lab.explains(by: file, sources: ["192.168.10.2"])
         try lab.mend("relay1", file)
         try agent.waits(for: "routes moved", lab)
         #expect(agent.lastLine(with: "relay moved").contains(" carries=relay1,relay2 "), "\(agent.text)")
@@ -61,6 +63,19 @@ import Testing
 }
 
 extension Lab {
+    /// What `explain` says of a packet from the office to the pod: it goes by the group of next hops, and arrives from
+    /// these relays, one of which a real packet shows.
+    fileprivate func explains(by file: String, sources: [String]) throws {
+        try observe(["r", "relay1", "relay2", "n1"])
+        let probe = Probe(host: "pc", address: "10.32.1.10")
+        let said = try explain(probe, by: file)
+        #expect(said.verdict == "reachable" && said.sources.sorted() == sources, "\(said)")
+        let text = try on("pc", "\(Shell.program) explain 172.16.0.100 10.32.1.10 --config \(file) --state \(path("observed"))")
+        #expect(text.output.contains("by nexthop 781"), "\(text.output)")
+        let seen = try #require(try self.probe([probe]).first?.outcome.tcp)
+        #expect(sources.contains(seen), "\(seen)")
+    }
+
     /// Opens 40 connections, and counts those that the pod sees from a relay.
     fileprivate func newConnections(to address: String, by relay: Int) throws -> Int {
         let text = try script(

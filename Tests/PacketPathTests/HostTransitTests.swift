@@ -148,6 +148,37 @@ import Testing
 
         """
 
+    /// Routes that name a group are printed without hops where nexthop_compat_mode is off.
+    @Test func `each member of a group of next hops is a way, and one that left the group is none`() throws {
+        var state = try TestHost.state()
+        let row = #"[{"type":"unicast","dst":"10.60.0.0/16","nhid":781000000,"protocol":"78","metric":1,"flags":[]}]"#
+        state.routes += try Route.read(Array(row.utf8), family: .v4)
+        for (members, expected) in [
+            ([780_000_001, 780_000_002], ["192.168.5.61", "192.168.5.62"]), ([780_000_002], ["192.168.5.62"]),
+        ] {
+            let group = NextHopGroup(
+                members: members.map { NextHopGroup.Member(id: $0, weight: 1) },
+                resilience: NextHopGroup.Resilience(buckets: 1024, idleSeconds: 60))
+            let hops = [61, 62].map { number in
+                NextHopObject(
+                    id: 780_000_000 + number - 60, .hop(NextHop(gateway: IPAddress("192.168.5.\(number)"), device: "eth0")))
+            }
+            state.nextHopObjects = hops + [NextHopObject(id: 781_000_000, .group(group))]
+            state.expandNextHops()
+            let exchanges = try walk(state, to: "10.60.1.2", port: 80)
+            let steps = exchanges.flatMap(\.request.steps).filter { $0.stage == .route && $0.action == .forward }
+            #expect(steps.allSatisfy { $0.rule.contains("by nexthop 781000000") }, "\(steps.map(\.rule))")
+            #expect(steps.allSatisfy { $0.evidence == .read && $0.device == "eth0" })
+            let gateways = expected.filter { gateway in steps.contains { $0.rule.contains("via \(gateway) ") } }
+            #expect(gateways == expected && exchanges.count == expected.count, "\(steps.map(\.rule))")
+        }
+        // Without members there is nothing that leads on.
+        state.nextHopObjects = [NextHopObject(id: 781_000_000, .group(NextHopGroup(members: [], resilience: nil)))]
+        state.expandNextHops()
+        let lost = try #require(try walk(state, to: "10.60.1.2", port: 80).first?.failed)
+        #expect(lost.disposition == .lost && lost.culprit?.step.code == .noRoute, "\(lost.steps.map(\.rule))")
+    }
+
     /// The ways of a packet through the host.
     private func walk(
         _ state: HostState, from source: String = "172.16.3.50", by device: String = "eth1", to target: String,
