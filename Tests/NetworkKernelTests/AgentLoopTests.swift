@@ -56,6 +56,17 @@ import Time
         #expect(lines == ["stop"])
     }
 
+    @Test func `a turn sees that the agent must end, and SIGHUP is no end`() throws {
+        let seen = Mutex<[Bool]>([])
+        let lines = try loop(try TwoFolders()) { duties, number in
+            seen.withLock { $0.append(AgentLoop.mustEnd) }
+            raise(number == 1 ? SIGHUP : SIGTERM)
+            seen.withLock { $0.append(AgentLoop.mustEnd) }
+        }
+        #expect(lines == ["reload", "stop"])
+        #expect(seen.withLock { $0 } == [false, false, false, true])
+    }
+
     @Test func `without the folder of the state there is no loop`() throws {
         let folders = try TwoFolders()
         let duties = try ScriptedDuties(folders) { _, _ in }

@@ -19,6 +19,15 @@ package struct SignalFD: ~Copyable, Sendable {
             owning: try systemCall { unsafe signalfd(-1, &set, clinux_signalfd_flags) })
     }
 
+    /// True if one of these signals, which are blocked, has come and was not received yet. Corresponds to
+    /// sigpending(2).
+    package static func isWaiting(_ signals: [Int32]) -> Bool {
+        var set = sigset_t()
+        // Sound: the set is a local of ours.
+        guard unsafe sigpending(&set) == 0 else { return false }
+        return signals.contains { unsafe sigismember(&set, $0) == 1 }
+    }
+
     /// The next signal's number; nil if none is waiting.
     package func next() throws(Errno) -> Int32? {
         var info = signalfd_siginfo()

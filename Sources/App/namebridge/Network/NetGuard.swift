@@ -143,9 +143,24 @@ struct NetGuard: ParsableCommand {
         case partial
     }
 
-    /// Empties the table of announcements.
+    /// Takes the announcements back.
     private func withdraw(_ reason: String) -> Withdrawal {
-        var isWithdrawn = true
+        do throws(KernelError) {
+            try Announcements.withdraw()
+        } catch {
+            Log.failure("not withdrawn", [("reason", "\(error)")])
+            return .partial
+        }
+        Log.warning("announcements of the agent withdrawn", [("process", "\(process)"), ("reason", reason)])
+        return .complete
+    }
+}
+
+/// What others are led to this host by.
+enum Announcements {
+    /// Empties the table of announcements.
+    static func withdraw() throws(KernelError) {
+        var failure: KernelError?
         for command in RelayedPath.withdrawal {
             do throws(KernelError) {
                 try HostTools.run(command)
@@ -156,12 +171,9 @@ struct NetGuard: ParsableCommand {
                 {
                     continue
                 }
-                Log.failure("not withdrawn", [("reason", "\(error)")])
-                isWithdrawn = false
+                failure = error
             }
         }
-        guard isWithdrawn else { return .partial }
-        Log.warning("announcements of the agent withdrawn", [("process", "\(process)"), ("reason", reason)])
-        return .complete
+        if let failure { throw failure }
     }
 }

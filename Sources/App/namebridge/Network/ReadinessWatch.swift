@@ -9,8 +9,6 @@ import Time
 final class ReadinessWatch: Sendable {
     /// What is known.
     private let state = Mutex(State())
-    /// The thread.
-    private let thread = Mutex<NativeThread?>(nil)
     /// Where the server may listen.
     private let paths: [String]
     /// Called with each change.
@@ -53,19 +51,12 @@ final class ReadinessWatch: Sendable {
     init(at paths: [String], news: @escaping @Sendable () -> Void) throws(Errno) {
         self.paths = paths
         self.news = news
-        let made = try NativeThread(name: "ready", stackSize: 256 * 1024) { [self] in ask() }
-        thread.withLock { $0 = made }
+        _ = try NativeThread(name: "ready", stackSize: 256 * 1024) { [self] in ask() }
     }
 
-    /// Ends the thread; takes as long as an answer may.
-    func stop() {
-        state.withLock { $0.isStopped = true }
-        let running = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
-        }
-        running?.join()
-    }
+    /// Ends the thread, and does not wait for it: a server that hangs may take longer than who ends the agent
+    /// waits.
+    func stop() { state.withLock { $0.isStopped = true } }
 
     /// What the answers show.
     var observation: RelayElection.Observation {

@@ -106,7 +106,7 @@ final class RunningAgent: AgentDuties {
 
     func turn() {
         if MonotonicClock.now >= agent.nextTime { check() }
-        chooseRelays()
+        if !AgentLoop.mustEnd { chooseRelays() }
     }
 
     func take(_ event: AgentEvent) {
@@ -127,7 +127,7 @@ final class RunningAgent: AgentDuties {
 
     func stop() {
         relays.stop()
-        if let choices = relays.lastChoices { agent.move(to: choices) }
+        withdraw()
         agent.stop()
         Log.notice("stopped, everything stays in place")
     }
@@ -139,7 +139,7 @@ final class RunningAgent: AgentDuties {
         let now = MonotonicClock.now
         if agent.mustFollow || now >= lastFollow.advanced(milliseconds: slowCheck) {
             lastFollow = now
-            if agent.follow(read(agent.path)) == .applied { return }
+            if agent.follow(read(agent.path)) == .applied || AgentLoop.mustEnd { return }
         }
         if MonotonicClock.now >= agent.nextCheck { agent.check() }
     }
@@ -151,6 +151,19 @@ final class RunningAgent: AgentDuties {
         agent.note(relays.report)
         agent.note(relays.relayedReport)
         if relays.mustBeat { heart.beat() }
+    }
+
+    /// Takes back what is announced: nothing is announced without an agent. A check of the host would take
+    /// longer than who ends the agent waits.
+    private func withdraw() {
+        guard let choices = relays.lastChoices else { return }
+        do throws(KernelError) {
+            try Announcements.withdraw()
+            try state.write(choices)
+        } catch {
+            // The guard goes on trying.
+            Log.failure("not withdrawn", [("reason", "\(error)")])
+        }
     }
 
     /// A file that cannot be read changes nothing.

@@ -14,7 +14,8 @@ package protocol AgentDuties: AnyObject {
     /// Makes `epoll` report what the agent listens to itself.
     func register(with epoll: borrowing Epoll) throws(Errno)
 
-    /// Does what is due. Called first, and after each wait.
+    /// Does what is due. Called first, and after each wait. Between parts that take long it asks
+    /// `AgentLoop.mustEnd`, and returns if that is true.
     func turn()
 
     /// Takes an event.
@@ -107,6 +108,9 @@ package final class AgentLoop {
             }
         }
     }
+
+    /// True once SIGTERM or SIGINT has come: what is not begun is left.
+    package static var mustEnd: Bool { SignalFD.isWaiting([SIGTERM, SIGINT]) }
 
     /// Passes an event on.
     private func take(_ token: UInt64) throws(Errno) -> Outcome {
