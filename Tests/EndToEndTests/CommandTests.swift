@@ -71,6 +71,20 @@ extension EndToEnd {
             #expect(result.output.contains(rcode), "\(result.output)")
         }
 
+        @Test(arguments: ["web.shop.svc.prod.k8s.example.com:80", "prod/web.shop:80"])
+        func `explain looks names up as query does`(target: String) throws {
+            let result = try run("explain", "--planned", "--config", configuration(), "staging/pods", target, "-o", "json")
+            // The file has no path between the two.
+            #expect(result.status == 1 && result.output.contains("> 10.234.1.7:80\""), "\(result.output)\(result.errors)")
+            #expect(result.output.contains("NO_ROUTE"), "\(result.output)")
+        }
+
+        @Test(arguments: ["none.shop.svc.prod.cluster.local", "web.shop.svc.unknown.cluster.local"])
+        func `explain says why a name has no address`(name: String) throws {
+            let result = try run("explain", "--planned", "--config", configuration(), "staging/pods", name)
+            #expect(result.status == 2 && result.output.isEmpty && result.errors.contains(name), "\(result.errors)")
+        }
+
         @Test func `query with arguments that make no question has the exit code 2`() throws {
             #expect(try run("query", "--config", configuration(), "web", "NOTYPE").status == 2)
             #expect(try run("query", "--config", "/nonexistent.yaml", "web").status == 2)

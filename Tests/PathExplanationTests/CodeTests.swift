@@ -8,12 +8,26 @@ import Testing
 
 /// Clusters of other kinds, clusters with outer addresses, and what a user may name.
 @Suite struct CodeTests {
-    @Test func `every code is in the manual page`() throws {
+    @Test func `every code is in the manual page, with its cause, how to see it by hand, and what mends it`() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let page = try String(contentsOf: root.appending(path: "config/man/namebridge-explain.8"), encoding: .utf8)
+        let part = try #require(page.components(separatedBy: "\n.Sh CODES\n").last?.components(separatedBy: "\n.Sh ").first)
+        var sections: [String: String] = [:]
+        for section in part.components(separatedBy: "\n.It Li ").dropFirst() {
+            let name = String(section.prefix { $0 != "\n" })
+            sections[name] = section
+        }
+        #expect(Set(sections.keys) == Set(PathCode.allCases.map(\.rawValue)))
         for code in PathCode.allCases {
-            #expect(page.contains(".It Li \(code.rawValue)\n"), "\(code.rawValue)")
+            let text = try #require(sections[code.rawValue], "\(code.rawValue)")
+            // The cause stands first, then what a reader types, then what mends it.
+            let parts = text.components(separatedBy: "\nBy hand")
+            #expect(parts.count == 2 && parts[0].count > code.rawValue.count + 20, "\(code.rawValue)")
+            let isFixed = parts.last?.contains("\nFix:") == true
+            #expect(isFixed || code == .sourceBecomes, "\(code.rawValue) has no fix")
+            let isTyped = parts.last?.contains("\n.Dl ") == true || parts.last?.contains("capture ") == true
+            #expect(isTyped, "\(code.rawValue) does not say what to type")
         }
     }
 

@@ -140,8 +140,12 @@ package struct Explanation: Sendable {
         let all = exchanges
         guard !all.isEmpty else {
             code = .notObserved
+            let sender = question.from
             decision = Decision(
-                host: "the file", role: "", rule: "it has no address for this packet", evidence: .planned)
+                host: "the file", role: "",
+                rule: sender.place.isEmpty
+                    ? "it does not tell where \(sender.text) is" : "it has no address for this packet",
+                evidence: .planned)
             return
         }
         verdict = Self.verdict(of: all)

@@ -30,7 +30,9 @@ package struct ExplanationText {
 
     /// The verdict, the decision and the fix.
     package var brief: [Line] {
-        var lines = [Line(text: headline, kind: .verdict(explanation.verdict))]
+        var lines = wrapped(headline, width - 2).enumerated().map { index, text in
+            Line(text: (index == 0 ? "" : "  ") + text, kind: .verdict(explanation.verdict))
+        }
         if let decision = explanation.decision {
             let role = decision.role.isEmpty || decision.host.hasPrefix("the ") ? "" : "\(decision.role) "
             lines += labelled("decided by", "\(role)\(decision.host), \(decision.rule)", decision.evidence)

@@ -156,6 +156,9 @@ struct Remedy {
 
     /// What makes the unknown known.
     private func unknown(at host: String) -> String {
+        if from.isEmpty, host == "the file" {
+            return "name the network of \(question.from.text) in the file, as a site or in a cluster"
+        }
         let name = host.isEmpty || host == "the file" ? "HOST" : host
         return
             "observe it: namebridge net observe > \(name).json on \(name), then --state DIR; or complete"
