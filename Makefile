@@ -278,10 +278,10 @@ install-files:
 		install -D -m 644 "$$zone" $(DESTDIR)$(DEMODIR)/$$(basename "$$zone") || exit 1; done
 	install -d $(DESTDIR)$(COMPLETIONS)/bash-completion/completions $(DESTDIR)$(ZSHDIR) \
 		$(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d
-	$(BINARY) --generate-completion-script bash | sed 1d \
+	$(RUNNER) $(BINARY) --generate-completion-script bash | sed 1d \
 		> $(DESTDIR)$(COMPLETIONS)/bash-completion/completions/namebridge
-	$(BINARY) --generate-completion-script zsh > $(DESTDIR)$(ZSHDIR)/_namebridge
-	$(BINARY) --generate-completion-script fish \
+	$(RUNNER) $(BINARY) --generate-completion-script zsh > $(DESTDIR)$(ZSHDIR)/_namebridge
+	$(RUNNER) $(BINARY) --generate-completion-script fish \
 		> $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d/namebridge.fish
 	install -d $(DESTDIR)$(SYSCONFDIR)/namebridge
 

@@ -5,7 +5,7 @@ set -eu
 
 binary=$1
 folder=$2
-version=$("$binary" --version)
+version=$(${RUNNER:-} "$binary" --version)
 maintainer="${DEBFULLNAME:-The Namebridge project} <${DEBEMAIL:-namebridge@example.org}>"
 source=$folder/source
 package=$source/debian/namebridge

@@ -117,7 +117,7 @@ class Layout:
 
 
 def main(binary, folder):
-    version = subprocess.run([binary, "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    version = subprocess.run([*os.environ.get("RUNNER", "").split(), binary, "--version"], check=True, capture_output=True, text=True).stdout.strip()
     git = subprocess.run(["git", "log", "-1", "--format=%at"], capture_output=True, text=True)
     time = int(git.stdout) if git.returncode == 0 else int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
     with open(binary, "rb") as file:

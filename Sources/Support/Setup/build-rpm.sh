@@ -4,7 +4,7 @@ set -eu
 
 binary=$1
 folder=$2
-version=$("$binary" --version)
+version=$(${RUNNER:-} "$binary" --version)
 
 rm -rf "$folder"
 mkdir -p "$folder"

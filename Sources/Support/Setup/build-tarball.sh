@@ -4,7 +4,7 @@ set -eu
 
 binary=$1
 folder=$2
-version=$("$binary" --version)
+version=$(${RUNNER:-} "$binary" --version)
 name=namebridge-$version-linux-$(sh Sources/Support/Setup/processor.sh "$binary")
 
 rm -rf "$folder"

@@ -7,6 +7,7 @@ the commands, their times, and after how many of them and how long the first ans
 """
 
 import http.server
+import atexit
 import ctypes
 import json
 import os
@@ -53,6 +54,7 @@ case " $* " in *" apply -f "*dns-outside.yaml*) exec curl -sS -X POST --data @- 
                              [("etc", "/etc/namebridge"), ("run", "/run"), ("lib", "/var/lib")])
         self.holder = subprocess.Popen(["unshare", "--mount", "--net", "sh", "-ec", f"{mounts}; ip link set lo up; echo ready; exec sleep infinity"],
                                        stdout=subprocess.PIPE, text=True)
+        atexit.register(self.holder.kill)
         if self.holder.stdout.readline() != "ready\n":
             sys.exit(f"{name}: no namespace")
 
@@ -62,7 +64,7 @@ case " $* " in *" apply -f "*dns-outside.yaml*) exec curl -sS -X POST --data @- 
         path.chmod(0o755)
 
     def words(self, line):
-        return ["nsenter", "-t", str(self.holder.pid), "-m", "-n", "--wdns", str(self.folder / "home"), "env", f"HOME={self.folder}/home",
+        return ["nsenter", "-t", str(self.holder.pid), "-m", "-n", f"--wdns={self.folder}/home", "env", f"HOME={self.folder}/home",
                 f"KUBECONFIG={self.folder}/home/kubeconfig", f"PATH={self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", line]
 
     def run(self, line, **more):
@@ -117,9 +119,11 @@ class Lab:
         """A cluster of one node: its DNS, a service, the rules of kube-proxy and an API server."""
         address = HOSTS[node.name].split("/")[0]
         self.running.append(node.start("exec namebridge serve --demo --control /run/demo.sock"))
-        node.must(f"ip addr add {SERVICE}/32 dev lo && sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.ip_forward=1 && nft -f - <<'END'\n"
-                  f"table ip kube-proxy {{ chain pre {{ type nat hook prerouting priority -100; ip daddr 10.96.0.10 meta l4proto {{ tcp, udp }} th dport 53 dnat to 127.0.0.1:{port}\n"
-                  f"}} chain out {{ type nat hook output priority -100; ip daddr 10.96.0.10 meta l4proto {{ tcp, udp }} th dport 53 dnat to 127.0.0.1:{port}\n}} }}\nEND")
+        rule = f"ip daddr 10.96.0.10 meta l4proto {{ tcp, udp }} th dport 53 dnat to 127.0.0.1:{port}"
+        hooks = [("pre", "prerouting"), ("out", "output")]
+        chains = "\n".join(f"chain {name} {{ type nat hook {hook} priority -100; {rule}\n}}" for name, hook in hooks)
+        node.must(f"ip addr add {SERVICE}/32 dev lo && sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.ip_forward=1")
+        node.must(f"nft -f - <<'END'\ntable ip kube-proxy {{\n{chains}\n}}\nEND")
         self.running.append(node.start(f"cd /run && exec python3 -m http.server --bind {SERVICE} 80"))
         state = apiserver.Cluster()
         state.put("/api/v1/nodes", {"metadata": apiserver.meta(node.name), "spec": {"podCIDRs": ["10.244.1.0/24"]}, "status": {
