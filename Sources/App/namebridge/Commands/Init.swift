@@ -179,7 +179,7 @@ struct Init: ParsableCommand {
         let discovery = Discovery(
             surveys, by: kubectl, file: nil, contexts: (try? kubectl.contexts()) ?? [],
             hostRoutes: HostRoutes.prefixes())
-        discovery.printProblems()
+        discovery.printProblems(place: "the file")
         if discovery.found.isEmpty { throw ExitStatus.problem }
         let (found, silent) = ReachableServers.choose(for: discovery.found)
         draft.take(found)

@@ -105,7 +105,9 @@ struct Discovery {
     // MARK: - For people
 
     /// Prints failures, missing permissions and overlaps to standard error.
-    func printProblems() {
+    ///
+    /// - Parameter place: Where `text` stands.
+    func printProblems(place: String = "the output") {
         for (context, reason) in failures {
             printError(Style.error.paint("\(plainText(context)): \(reason)"))
         }
@@ -118,7 +120,7 @@ struct Discovery {
             }
             if !findings.missing.isEmpty {
                 let list = findings.missing.map(\.rawValue).joined(separator: ", ")
-                printError("\(findings.context): not found: \(list); the output says how to find that")
+                printError("\(findings.context): not found: \(list); \(place) says how to find that")
             }
         }
         for overlap in overlaps {
