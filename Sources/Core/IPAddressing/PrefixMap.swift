@@ -50,30 +50,49 @@ package struct PrefixMap: Hashable, Sendable {
     package func inner(of outer: IPAddress) -> IPAddress? { Self.image(of: outer, inward) }
 
     /// What others see of `inner`: one prefix if the whole of it is mapped by one pair, else those of the
-    /// pairs inside it; empty if none of it is mapped.
+    /// pairs inside it; empty if none of it is mapped. O(log n) and the number of these.
     package func outer(of inner: IPPrefix) -> [IPPrefix] { Self.images(of: inner, outward) }
 
     /// What `outer` stands for, as above.
     package func inner(of outer: IPPrefix) -> [IPPrefix] { Self.images(of: outer, inward) }
 
     private static func image(of address: IPAddress, _ steps: [Step]) -> IPAddress? {
-        var low = 0
-        var high = steps.count
-        while low < high {  // high - low halves each time
-            let middle = (low + high) / 2
-            if steps[middle].from.address <= address { low = middle + 1 } else { high = middle }
-        }
-        guard low > 0, steps[low - 1].from.contains(address) else { return nil }
-        return steps[low - 1].to.address(withHostBitsOf: address)
+        let next = steps.partitioningIndex { $0.from.address > address }
+        guard next > 0, steps[next - 1].from.contains(address) else { return nil }
+        return steps[next - 1].to.address(withHostBitsOf: address)
     }
 
     private static func images(of prefix: IPPrefix, _ steps: [Step]) -> [IPPrefix] {
-        steps.compactMap { step in
-            if prefix.contains(step.from) { return step.to }
-            guard step.from.contains(prefix) else { return nil }
-            return IPPrefix(
-                around: step.to.address(withHostBitsOf: prefix.address), length: prefix.length)
+        // What overlaps is in one row: the steps are apart from each other.
+        let first = steps.partitioningIndex { $0.from.lastAddress >= prefix.address }
+        let last = prefix.lastAddress
+        var images: [IPPrefix] = []
+        for step in steps[first...] {
+            guard step.from.address <= last else { break }
+            if prefix.contains(step.from) {
+                images.append(step.to)
+            } else if step.from.contains(prefix),
+                let image = IPPrefix(
+                    around: step.to.address(withHostBitsOf: prefix.address), length: prefix.length)
+            {
+                images.append(image)
+            }
         }
+        return images
+    }
+}
+
+extension Array {
+    /// The position of the first element for which `isBehind` is true, given that it is true for all after
+    /// it; the number of elements if there is none.
+    package func partitioningIndex(where isBehind: (Element) -> Bool) -> Int {
+        var low = 0
+        var high = count
+        while low < high {  // high - low halves each time
+            let middle = (low + high) / 2
+            if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 }
 

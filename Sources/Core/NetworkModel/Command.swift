@@ -111,20 +111,33 @@ extension Command: CustomStringConvertible {
     /// The arguments as a line of a batch of `ip` or `bridge`; nil if no such line says them: `#` begins a
     /// comment there at any place, and one kind of quotation mark ends at the next.
     package var batchLine: String? {
-        var words: [String] = []
-        for text in arguments.map(\.text) {
-            guard !text.isEmpty, !text.contains(where: { $0 == "#" || $0.isNewline }) else { return nil }
-            if !text.contains(where: { " \t\\\"'".contains($0) }) {
-                words.append(text)
-            } else if !text.contains("\"") {
-                words.append("\"\(text)\"")
-            } else if !text.contains("'") {
-                words.append("'\(text)'")
-            } else {
-                return nil
+        var line = ""
+        for argument in arguments {
+            let text = argument.text
+            guard let mark = Self.batchMark(around: text) else { return nil }
+            if !line.isEmpty { line += " " }
+            line += mark
+            line += text
+            line += mark
+        }
+        return line
+    }
+
+    /// The quotation mark that `text` needs in a batch, empty if it needs none; nil if none will do.
+    private static func batchMark(around text: String) -> String? {
+        guard !text.isEmpty else { return nil }
+        var (hasSpecial, hasDouble, hasSingle) = (false, false, false)
+        for octet in text.utf8 {
+            switch octet {
+            case UInt8(ascii: "#"), 0x0A...0x0D: return nil
+            case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\\"): hasSpecial = true
+            case UInt8(ascii: "\""): hasDouble = true
+            case UInt8(ascii: "'"): hasSingle = true
+            default: continue
             }
         }
-        return words.joined(separator: " ")
+        if hasDouble { return hasSingle ? nil : "'" }
+        return hasSpecial || hasSingle ? "\"" : ""
     }
 }
 

@@ -140,6 +140,7 @@ extension FilterAction {
             .object(["snat": Self.translation(address, isFullyRandom)])
         case .prefixTranslation(let end, let pairs): Self.json(end, pairs)
         case .rewrite(let end, let pair): Self.json(end, pair)
+        case .invert(let end, let bits): Self.json(end, inverting: bits)
         case .clampSegmentSize:
             .object([
                 "mangle": .object([

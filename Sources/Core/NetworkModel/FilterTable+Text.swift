@@ -112,6 +112,7 @@ extension FilterAction: CustomStringConvertible {
                 + (isFullyRandom ? " fully-random" : "")
         case .prefixTranslation(let end, let pairs): Self.text(end, pairs)
         case .rewrite(let end, let pair): Self.text(end, pair)
+        case .invert(let end, let bits): Self.text(end, inverting: bits)
         case .clampSegmentSize: "tcp option maxseg size set rt mtu"
         case .setMark(let mark): "meta mark set \(mark)"
         case .setConnectionMark(let bits): "ct mark set ct mark | \(bits)"

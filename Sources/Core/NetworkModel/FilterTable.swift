@@ -187,6 +187,8 @@ package enum FilterAction: Hashable, Sendable {
     case prefixTranslation(TranslatedEnd, [PrefixTranslation])
     /// The same for this packet alone, without memory of its connection; the rule matches the pair's `from`.
     case rewrite(TranslatedEnd, PrefixTranslation)
+    /// The same for all pairs whose prefixes differ in these bits; the rule matches the `from` of each.
+    case invert(TranslatedEnd, bits: IPAddress)
     /// Lowers the segment size that a TCP peer announces to the route's MTU.
     case clampSegmentSize
     /// Gives the packet this mark.

@@ -33,17 +33,25 @@ package struct PrefixSet: Hashable, Sendable {
 
     /// True for an address of the set.
     package func contains(_ address: IPAddress) -> Bool {
-        prefixes.contains { $0.contains(address) }
+        near(IPPrefix(only: address))?.contains(address) == true
     }
 
     /// True if every address of `other` is in this set.
     package func contains(_ other: PrefixSet) -> Bool {
-        other.prefixes.allSatisfy { inner in prefixes.contains { $0.contains(inner) } }
+        other.prefixes.allSatisfy { near($0)?.contains($0) == true }
     }
 
     /// True if an address is in both sets.
-    package func overlaps(_ other: PrefixSet) -> Bool {
-        other.prefixes.contains { inner in prefixes.contains { $0.overlaps(inner) } }
+    package func overlaps(_ other: PrefixSet) -> Bool { other.prefixes.contains(where: overlaps) }
+
+    /// True if an address of the set is in `prefix`.
+    package func overlaps(_ prefix: IPPrefix) -> Bool { near(prefix)?.overlaps(prefix) == true }
+
+    /// The first prefix of the set that ends in or after `prefix`: if any overlaps it, this one does; nil if
+    /// there is none. O(log n).
+    private func near(_ prefix: IPPrefix) -> IPPrefix? {
+        let index = prefixes.partitioningIndex { $0.lastAddress >= prefix.address }
+        return index < prefixes.count ? prefixes[index] : nil
     }
 
     /// The fewest prefixes that hold exactly the addresses from `first` to `last`.

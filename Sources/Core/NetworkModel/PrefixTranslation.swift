@@ -17,6 +17,11 @@ package struct PrefixTranslation: Hashable, Sendable {
 
     /// What takes it back.
     package var inverse: PrefixTranslation? { PrefixTranslation(from: to, to: from) }
+
+    /// The bits in which the two differ: an address of `from` with these inverted is the one of `to`.
+    package var differingBits: IPAddress {
+        IPAddress(family: from.family, bits: from.address.bits ^ to.address.bits)
+    }
 }
 
 extension PrefixTranslation: Comparable {
@@ -84,6 +89,12 @@ extension FilterAction {
         return "\(key) set \(key) & \(pair.to.lastAddress) | \(pair.to.address)"
     }
 
+    /// As in `ip daddr set ip daddr ^ 0.192.0.0`.
+    static func text(_ end: TranslatedEnd, inverting bits: IPAddress) -> String {
+        let key = "\(bits.family.word) \(end.field)"
+        return "\(key) set \(key) ^ \(bits)"
+    }
+
     // MARK: - JSON
 
     static func json(_ end: TranslatedEnd, _ pairs: [PrefixTranslation]) -> JSONValue {
@@ -111,6 +122,15 @@ extension FilterAction {
         ])
     }
 
+    static func json(_ end: TranslatedEnd, inverting bits: IPAddress) -> JSONValue {
+        let key = payload(bits.family.word, end)
+        return .object([
+            "mangle": .object([
+                "key": key, "value": .object(["^": .array([key, .string(bits.description)])]),
+            ])
+        ])
+    }
+
     private static func payload(_ word: String, _ end: TranslatedEnd) -> JSONValue {
         .object(["payload": .object(["protocol": .string(word), "field": .string(end.field)])])
     }
@@ -132,10 +152,14 @@ extension FilterAction {
         self = action
     }
 
-    /// Reads the value of a `mangle` statement; nil if it does not put a prefix in the place of `matched`.
+    /// Reads the value of a `mangle` statement; nil if it does not put a prefix in the place of another.
     ///
-    /// - Parameter matched: The prefix that the rule is about, which the statement does not name.
+    /// - Parameter matches: What the rule is about: the statement does not name the prefix that is replaced.
     init?(mangle value: JSONValue, matching matches: [FilterMatch]) {
+        if let inversion = FilterAction(inversion: value) {
+            self = inversion
+            return
+        }
         guard let key = value["key"]?["payload"], let parts = value["value"]?["|"]?.elements,
             parts.count == 2, let masked = parts[0]["&"]?.elements, masked.count == 2,
             masked[0]["payload"] == key, let mask = masked[1].string.flatMap({ IPAddress($0) }),
@@ -149,6 +173,17 @@ extension FilterAction {
             let pair = PrefixTranslation(from: from, to: to)
         else { return nil }
         self = .rewrite(end, pair)
+    }
+
+    /// Reads the value of a `mangle` statement that inverts bits of an address; nil for any other.
+    private init?(inversion value: JSONValue) {
+        guard let key = value["key"]?["payload"], let parts = value["value"]?["^"]?.elements,
+            parts.count == 2, parts[0]["payload"] == key,
+            let bits = parts[1].string.flatMap({ IPAddress($0) }),
+            key["protocol"]?.string == bits.family.word,
+            let end = [TranslatedEnd.source, .destination].first(where: { key["field"]?.string == $0.field })
+        else { return nil }
+        self = .invert(end, bits: bits)
     }
 }
 
@@ -166,9 +201,14 @@ extension [FilterMatch] {
     }
 }
 
+extension AddressFamily {
+    /// `ip` or `ip6`.
+    fileprivate var word: String { self == .v6 ? "ip6" : "ip" }
+}
+
 extension IPPrefix {
     /// `ip` or `ip6`.
-    fileprivate var word: String { family == .v6 ? "ip6" : "ip" }
+    fileprivate var word: String { family.word }
 
     /// As nft writes it; a whole address is bare.
     fileprivate var json: JSONValue {

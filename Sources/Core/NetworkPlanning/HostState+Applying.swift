@@ -24,6 +24,76 @@ extension HostState {
         }
     }
 
+    /// Changes the model as the changes of `steps`, in their order: routes of one kind of change together, since
+    /// a cluster may have thousands.
+    package mutating func apply(_ steps: [Step]) {
+        var added: [Route] = []
+        var removed: [Route] = []
+        for step in steps {
+            switch step.change {
+            case .add(.route(let route)):
+                remove(&removed)
+                added.append(route)
+            case .remove(.route(let route)):
+                add(&added)
+                removed.append(route)
+            default:
+                remove(&removed)
+                add(&added)
+                apply(step.change)
+            }
+        }
+        remove(&removed)
+        add(&added)
+    }
+
+    /// What routes are found by.
+    private struct RoutePlace: Hashable {
+        let destination: IPPrefix
+        let table: Int
+
+        init(_ route: Route) { (destination, table) = (route.destination, route.table) }
+    }
+
+    /// Adds routes, each before those of the same destination.
+    ///
+    /// - Parameter new: Empty afterwards.
+    private mutating func add(_ new: inout [Route]) {
+        guard !new.isEmpty else { return }
+        defer { new = [] }
+        var places: [RoutePlace] = []
+        var byPlace: [RoutePlace: [Route]] = [:]
+        for route in new {
+            let place = RoutePlace(route)
+            if byPlace[place] == nil { places.append(place) }
+            byPlace[place, default: []].append(route)
+        }
+        var all: [Route] = []
+        all.reserveCapacity(routes.count + new.count)
+        for route in routes {
+            all += byPlace.removeValue(forKey: RoutePlace(route))?.reversed() ?? []
+            all.append(route)
+        }
+        for place in places { all += byPlace[place]?.reversed() ?? [] }
+        routes = all
+        expandNextHops()
+    }
+
+    /// Removes routes, for each the first that satisfies it.
+    ///
+    /// - Parameter old: Empty afterwards.
+    private mutating func remove(_ old: inout [Route]) {
+        guard !old.isEmpty else { return }
+        defer { old = [] }
+        var byPlace = Dictionary(grouping: old, by: RoutePlace.init)
+        routes.removeAll { route in
+            let place = RoutePlace(route)
+            guard let index = byPlace[place]?.firstIndex(where: { route.satisfies($0) }) else { return false }
+            byPlace[place]?.remove(at: index)
+            return true
+        }
+    }
+
     /// Adds an object as the kernel does.
     private mutating func add(_ object: NetworkObject) {
         switch object {

@@ -158,11 +158,13 @@ struct InstructionList {
     private(set) var instructions: [OwnerInstruction] = []
     /// The place of each subject's instruction.
     private var position: [OwnerInstruction.Subject: Int] = [:]
+    /// The destinations that have a route, by the place of the instruction.
+    private var routed: [Int: Set<IPPrefix>] = [:]
 
     /// Adds a route to the instruction of `subject`.
     mutating func add(_ route: RouteAdvice, to subject: OwnerInstruction.Subject) {
         let index = index(of: subject)
-        if !instructions[index].routes.contains(where: { $0.destination == route.destination }) {
+        if routed[index, default: []].insert(route.destination).inserted {
             instructions[index].routes.append(route)
         }
     }

@@ -26,6 +26,16 @@ struct FlowSampling {
     /// Positions of the plan's routes.
     private let planned: IPPrefixTable<Int>
 
+    /// The destinations of the plan's routes that are asked, in its order.
+    private let plannedParts: [IPPrefix]
+
+    /// Those of foreign routes in the main table: to other hosts first, since addresses on the host itself
+    /// come and go.
+    private let foreignParts: [IPPrefix]
+
+    /// Those of the plan's routes in tables of single clusters.
+    private let asideParts: [IPPrefix]
+
     /// The ports of an ordinary service and its client, which no rule names.
     private static let ports = (source: 47_001, destination: 18_443)
 
@@ -43,6 +53,11 @@ struct FlowSampling {
         routes = RouteLookup(observed)
         let asked = plan.routes.enumerated().filter { $0.element.value.isAsked }
         planned = IPPrefixTable(asked.map { ($0.element.value.destination, $0.offset) })
+        plannedParts = asked.map(\.element.value.destination)
+        foreignParts = observed.routes.filter {
+            $0.table == Route.mainTable && $0.kind == .unicast && !$0.isOurs && !$0.nextHops.isEmpty
+        }.map(\.destination).sorted { $0.length < $1.length }
+        asideParts = plan.routes.map(\.value).filter { !$0.isAsked && $0.kind == .unicast }.map(\.destination)
     }
 
     /// The first packet of each checked connection.
@@ -165,19 +180,15 @@ struct FlowSampling {
         return Array(found.prefix(Self.mostAddresses))
     }
 
-    /// The destinations of routes inside of `prefix`: those of the plan, and those of the host to other hosts
-    /// first, since addresses on the host itself come and go.
+    /// The destinations of routes inside of `prefix`.
     private func routedParts(of prefix: IPPrefix) -> [IPPrefix] {
-        let planned = plan.routes.map(\.value).filter(\.isAsked).map(\.destination)
-        let others = observed.routes.filter {
-            $0.table == Route.mainTable && $0.kind == .unicast && !$0.isOurs && !$0.nextHops.isEmpty
-        }.map(\.destination).sorted { $0.length < $1.length }
-        let inside = (planned + others).filter { prefix.contains($0) }
-        // Of a cluster with a table of its own, the parts that this table leads to.
-        let tables = plan.routes.map(\.value).filter { !$0.isAsked && $0.kind == .unicast }
-            .map(\.destination).filter { prefix.contains($0) }
-        if inside.isEmpty, !tables.isEmpty { return tables }
-        return inside.isEmpty || planned.contains { $0.contains(prefix) } ? [prefix] + inside : inside
+        let inside = plannedParts.filter(prefix.contains) + foreignParts.filter(prefix.contains)
+        if inside.isEmpty {
+            // Of a cluster with a table of its own, the parts that this table leads to.
+            let tables = asideParts.filter(prefix.contains)
+            return tables.isEmpty ? [prefix] : tables
+        }
+        return plannedParts.contains { $0.contains(prefix) } ? [prefix] + inside : inside
     }
 }
 

@@ -182,7 +182,7 @@ private struct RestorationCalculation {
     private mutating func contents() {
         guard !before.namespaces.isEmpty else { return }
         var simulated = observed
-        for step in steps { simulated.apply(step.change) }
+        simulated.apply(steps)
         for namespace in before.namespaces {
             guard var wanted = namespace.state, let state = simulated.namespace(namespace.name)?.state else {
                 continue

@@ -12,6 +12,10 @@ struct RouteChecks {
     /// Follows packets through rules.
     private let walk: PacketWalk
 
+    /// The ends of the plan's connections, both ways: from where to where. No packet has a service's address
+    /// as its source: answers come from pods until the translation is reversed.
+    private let ends: [(from: IPPrefix, to: IPPrefix)]
+
     /// The most routes of a plan that are looked up; a large mesh has more of the same kind.
     private static let mostRoutes = 128
 
@@ -38,6 +42,22 @@ struct RouteChecks {
         self.observed = observed
         sampling = FlowSampling(plan, on: observed, rules: rules)
         walk = PacketWalk(rules, routes: sampling.routes)
+        ends = Self.ends(plan.accepts.map(\.value.match))
+    }
+
+    private static func ends(_ matches: [ForwardAccept.Match]) -> [(from: IPPrefix, to: IPPrefix)] {
+        var ends: [(from: IPPrefix, to: IPPrefix)] = []
+        var services: Set<IPPrefix> = []
+        for match in matches {
+            switch match {
+            case .originalPair(let near, let far):
+                services.insert(far)
+                ends += [(near, far), (far, near)]
+            case .pair(let near, let far): ends += [(near, far), (far, near)]
+            case .answers: continue
+            }
+        }
+        return services.isEmpty ? ends : ends.filter { !services.contains($0.from) }
     }
 
     /// Missing routes are reported as such, and not looked up.
@@ -156,28 +176,11 @@ struct RouteChecks {
     /// The sources of packets to `destination`.
     private func sources(to destination: IPPrefix) -> [IPPrefix] {
         var found: [IPPrefix] = []
-        for accept in plan.accepts.map(\.value) {
-            let (near, far): (IPPrefix, IPPrefix)
-            switch accept.match {
-            case .pair(let source, let target), .originalPair(let source, let target):
-                (near, far) = (source, target)
-            case .answers: continue
-            }
-            for (from, to) in [(near, far), (far, near)]
-            where to.overlaps(destination) && !found.contains(from) && !isService(from) {
-                found.append(from)
-            }
+        for (from, to) in ends where to.overlaps(destination) && !found.contains(from) {
+            found.append(from)
             if found.count >= 4 { break }
         }
         return found
-    }
-
-    /// No packet has a service's address as its source: answers come from pods until the translation
-    /// is reversed.
-    private func isService(_ prefix: IPPrefix) -> Bool {
-        plan.accepts.contains { accept in
-            if case .originalPair(_, prefix) = accept.value.match { true } else { false }
-        }
     }
 
     /// An address of the prefix, and one of each part that a policy rule names.

@@ -51,7 +51,7 @@ package struct ChangeForecast: Sendable {
         choices: RelayChoices = RelayChoices()
     ) {
         var after = before
-        for step in steps { after.apply(step.change) }
+        after.apply(steps)
         self.init(view, earlier: earlier, before: before, after: after, choices: choices)
     }
 

@@ -84,7 +84,7 @@ final class ApplyProtection {
         // The state of an apply is without rules that only translate destinations.
         let now = try LinuxKernel().observe(allOfNAT: true)
         var next = now
-        for step in steps { next.apply(step.change) }
+        next.apply(steps)
         let forecast = ChangeForecast(view, earlier: earlier, before: now, after: next, choices: choices)
         let losses = forecast.losses(without: accepted)
         guard losses.isEmpty else {

@@ -62,9 +62,8 @@ struct MappedCluster {
 
     /// The pairs of one family that have to do with `prefixes`, inner ones.
     func pairs(of prefixes: [IPPrefix], _ family: AddressFamily) -> [PrefixPair] {
-        cluster.addressMap.pairs.filter { pair in
-            pair.inner.family == family && prefixes.contains { $0.overlaps(pair.inner) }
-        }
+        let wanted = PrefixSet(prefixes)
+        return cluster.addressMap.pairs.filter { $0.inner.family == family && wanted.overlaps($0.inner) }
     }
 
     /// The mapped clusters of a file by their keys. Each has the slot that its key hashes to, or the next

@@ -106,14 +106,32 @@ struct NamespaceBuilder {
         let inside = PrefixSet(back.map(\.from))
         outgoing.add(
             [.source(inside), .destination(sources)], .translating(.source, back), comment)
-        for pair in pairs {
-            invalidIncoming.add(
-                [.source(sources), .destination(PrefixSet([pair.from]))], .rewrite(.destination, pair),
-                comment)
+        for (from, action) in Self.stateless(pairs, .destination) {
+            invalidIncoming.add([.source(sources), .destination(from)], action, comment)
         }
-        for pair in back {
-            invalidOutgoing.add(
-                [.source(PrefixSet([pair.from])), .destination(sources)], .rewrite(.source, pair), comment)
+        for (from, action) in Self.stateless(back, .source) {
+            invalidOutgoing.add([.source(from), .destination(sources)], action, comment)
+        }
+    }
+
+    /// The fewest rules that translate single packets: nft takes no map here, and a rule for each of very
+    /// many prefixes costs seconds. One rule serves all pairs whose prefixes differ in the same bits.
+    private static func stateless(
+        _ pairs: [PrefixTranslation], _ end: TranslatedEnd
+    ) -> [(from: PrefixSet, action: FilterAction)] {
+        var order: [IPAddress] = []
+        var groups: [IPAddress: [PrefixTranslation]] = [:]
+        for pair in pairs {
+            if groups[pair.differingBits] == nil { order.append(pair.differingBits) }
+            groups[pair.differingBits, default: []].append(pair)
+        }
+        return order.flatMap { bits -> [(from: PrefixSet, action: FilterAction)] in
+            let group = groups[bits] ?? []
+            // A pair of its own is easier to read as what is put in.
+            guard group.count > 1, bits.bits != 0 else {
+                return group.map { (PrefixSet([$0.from]), .rewrite(end, $0)) }
+            }
+            return [(PrefixSet(group.map(\.from)), .invert(end, bits: bits))]
         }
     }
 

@@ -87,7 +87,7 @@ extension DifferenceCalculation {
     mutating func contentSteps() {
         guard !plan.namespaces.isEmpty else { return }
         var simulated = observed
-        for step in result.steps { simulated.apply(step.change) }
+        simulated.apply(result.steps)
         for desired in plan.namespaces {
             let name = desired.value.name
             guard let state = simulated.namespace(name)?.state else { continue }
