@@ -2,6 +2,7 @@ import IPAddressing
 import NetworkModel
 import NetworkPlanning
 import PathHealth
+import TestSupport
 import Testing
 
 /// What relays get that others are led to by BGP or VRRP.
@@ -44,6 +45,29 @@ import Testing
             routes.map { "\($0.kind) \($0.destination)" }
                 == ["blackhole 10.32.0.0/16", "blackhole 10.20.0.0/16", "blackhole fd00:32::/48"])
         #expect(try plan("gate", "failover: bgp").routes.isEmpty, "the router learns its routes")
+    }
+
+    /// FRR announces no prefix to which the main table has a route from elsewhere.
+    @Test func `a relay leads packets for what it announces by the halves of the prefix, announced or not`() throws {
+        let text = RelayOffice(
+            cluster: ["map: { 10.32.0.0/16: 10.200.0.0/16 }"],
+            path: [
+                "relays: [relay1, relay2]", "source: keep", "failover: bgp", "probe: { targets: [\"10.200.1.10:9\"] }",
+            ]
+        ).yaml
+        for announced: Set<String> in [[], ["office -> prod via relay1"]] {
+            var choices = RelayChoices()
+            choices.announced = announced
+            let planner = NetworkPlanner(try Networks.inventory(yaml: text), choices: choices)
+            let plan = planner.plan(for: try #require(planner.host(named: "relay1")))
+            let outer = try IPPrefix(parsing: "10.200.0.0/16")
+            let routes = plan.resolved(on: FakeHost.fresh(plan.host)).routes.map(\.value)
+                .filter { outer.contains($0.destination.address) }
+            let main = Set(routes.filter { $0.table == 254 }.map { "\($0.destination)" })
+            #expect(main == ["10.200.0.0/17", "10.200.128.0/17"], "\(routes)")
+            let table = routes.filter { $0.table == 78 }.map { "\($0.kind) \($0.destination)" }
+            #expect(table == (announced.isEmpty ? [] : ["blackhole 10.200.0.0/16"]), "\(routes)")
+        }
     }
 
     @Test func `the router sends packets to the virtual address`() throws {

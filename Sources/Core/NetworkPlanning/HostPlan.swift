@@ -31,6 +31,9 @@ package struct HostPlan: Hashable, Sendable {
     /// kernel has such.
     var sharedRoutes: [RouteKey: String] = [:]
 
+    /// What this host announces by BGP while it works.
+    var announcedPrefixes: Set<IPPrefix> = []
+
     /// Which packets look in which table, and the same for devices that have to be seen first.
     package var rules: [Desired<PolicyRule>] = []
     /// Rules for devices that are found on the host.

@@ -192,6 +192,9 @@ struct PlanBuilder {
 
     mutating func add(_ group: RelayGroup) { plan.relayGroups.append(group) }
 
+    /// Adds prefixes that this host announces by BGP while it works.
+    mutating func announce(_ prefixes: [IPPrefix]) { plan.announcedPrefixes.formUnion(prefixes) }
+
     mutating func add(_ service: AnnouncedService) { plan.announcedServices.append(service) }
 
     mutating func add(_ relayed: RelayedPath) {

@@ -16,7 +16,10 @@ extension ResolvedPlan {
     ///
     /// So ours have their own metric, and are the two halves of the prefix while a foreign route that
     /// leads elsewhere would win. A single address has no halves: its route is in a table of ours then,
-    /// which a policy rule of ours asks before the main table. The blackhole behind a route, for the time
+    /// which a policy rule of ours asks before the main table. So do routes to what this host announces: FRR
+    /// announces a prefix from the table of announcements only if the main table has no route to it from
+    /// elsewhere (zebra 8.4), and copies it there as a blackhole of metric 20, before which the halves win.
+    /// The blackhole behind a route, for the time
     /// when its device is gone, goes with it: in its old place the foreign route would win.
     mutating func besideForeignRoutes(of observed: HostState) {
         let wanted = Dictionary(
@@ -32,6 +35,7 @@ extension ResolvedPlan {
             else { continue }
             halvedPrefixes.insert(ours.destination)
         }
+        halvedPrefixes.formUnion(plan.announcedPrefixes.filter { $0.family == .v4 && wanted[$0] != nil })
         guard !halvedPrefixes.isEmpty else { return }
         leadSingleAddresses()
         routes = routes.flatMap { desired -> [Desired<Route>] in

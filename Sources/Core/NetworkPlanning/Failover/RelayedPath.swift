@@ -61,6 +61,7 @@ extension RelayPlanning {
             "\(path.label): \"net agent\" puts the prefixes of \(cluster.key) into routing table"
                 + " \(AnnouncementTable.number) while it works, and BIRD or FRR announces them from there:"
                 + " \"net render --format bird\" or \"frr\" writes the configuration of both ends")
+        builder.announce(nearTraffic.flatMap(\.destinations))
         guard planner.choices.announced.contains(relayed.name) else { return }
         for prefix in nearTraffic.flatMap(\.destinations) {
             builder.route(
