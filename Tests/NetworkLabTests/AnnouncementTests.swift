@@ -103,7 +103,8 @@ extension Lab {
     func startKeepalived(on host: String, _ rendered: String) throws {
         let text = rendered.replacing(
             "/usr/bin/namebridge net health",
-            with: "/usr/bin/env NAMEBRIDGE_NET_STATE=\(state(of: host)) \(Shell.program) net health")
+            with: "/usr/bin/env NAMEBRIDGE_NET_STATE=\(state(of: host)) \(Shell.program) net health"
+        ).replacing("file \"/run/namebridge-net/", with: "file \"\(state(of: host))/")
         try startDaemon("keepalived", on: host, try file("\(host).conf", text))
     }
 

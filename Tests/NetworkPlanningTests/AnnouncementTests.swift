@@ -145,5 +145,6 @@ import Testing
         let other = try Renderer(Networks.inventory(yaml: Self.file(virtual))).render(.keepalived, for: "r2")
         #expect(other.contains("    # the device that has 10.14.0.62:\n    interface INTERFACE\n"), "\(other)")
         #expect(!keepalived.contains("nopreempt") && keepalived.contains("net health office/prod"))
+        #expect(keepalived.contains("file \"/run/namebridge-net/works-office_prod\"\n    weight 0\n    init_file 1\n"))
     }
 }

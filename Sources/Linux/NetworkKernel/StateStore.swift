@@ -10,7 +10,7 @@ package struct StateStore: Sendable {
     private let folder: StateFolder
 
     /// The default is below /run: like the kernel's state, it is gone after a reboot.
-    package static let defaultPath = "/run/namebridge-net"
+    package static let defaultPath = TrackedFile.folder
 
     /// Opens the folder, which is made if needed.
     package init(path: String) throws(KernelError) {
@@ -118,6 +118,23 @@ package struct StateStore: Sendable {
             try folder.write(name, Array("\(json)\n".utf8), isForAll: true)
         } catch {
             throw .system(what: "\(folder.path)/\(name) cannot be written", error)
+        }
+    }
+
+    /// Tells keepalived whether what a file of `TrackedFile` stands for works.
+    package func write(works: Bool, to name: String) throws(KernelError) {
+        do throws(Errno) {
+            try folder.write(name, Array(TrackedFile.text(works: works).utf8))
+        } catch {
+            throw .system(what: "\(folder.path)/\(name) cannot be written", error)
+        }
+    }
+
+    /// Tells keepalived that nothing works any more.
+    package func writeNothingWorks() throws(KernelError) {
+        for name in FileContents.names(in: folder.path)
+        where name.hasPrefix(TrackedFile.prefix) && !name.hasSuffix(".new") {
+            try write(works: false, to: name)
         }
     }
 

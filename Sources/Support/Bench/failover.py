@@ -291,7 +291,8 @@ class Mechanism:
         folder.mkdir()
         text = lab.net("pc", "render", "--config", str(self.file), "--host", host, "--format", "keepalived").replace(
             "/usr/bin/namebridge net health",
-            f"/usr/bin/env NAMEBRIDGE_NET_STATE={lab.folder}/state-{host} {lab.program} net health")
+            f"/usr/bin/env NAMEBRIDGE_NET_STATE={lab.folder}/state-{host} {lab.program} net health").replace(
+            'file "/run/namebridge-net/', f'file "{lab.folder}/state-{host}/')
         (folder / "keepalived.conf").write_text(text)
         self.daemons[host] = [lab.start(
             host, f"keepalived-{host}", "keepalived", "-n", "-l", "-f", f"{folder}/keepalived.conf", "-p", f"{folder}/pid", "-r",

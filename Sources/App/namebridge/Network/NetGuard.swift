@@ -127,7 +127,7 @@ struct NetGuard: ParsableCommand {
             }
             if !isWithdrawn, now >= nextAttempt {
                 let reason = isAlive ? "it has not been seen to work for \(age) ms" : "it is dead"
-                isWithdrawn = withdraw(reason) == .complete
+                isWithdrawn = withdraw(reason, store) == .complete
                 nextAttempt = now.advanced(milliseconds: pause)
                 pause = min(2 * pause, Self.pauses.longest)
             }
@@ -144,9 +144,9 @@ struct NetGuard: ParsableCommand {
     }
 
     /// Takes the announcements back.
-    private func withdraw(_ reason: String) -> Withdrawal {
+    private func withdraw(_ reason: String, _ store: StateStore) -> Withdrawal {
         do throws(KernelError) {
-            try Announcements.withdraw()
+            try Announcements.withdraw(store)
         } catch {
             Log.failure("not withdrawn", [("reason", "\(error)")])
             return .partial
@@ -158,9 +158,10 @@ struct NetGuard: ParsableCommand {
 
 /// What others are led to this host by.
 enum Announcements {
-    /// Empties the table of announcements.
-    static func withdraw() throws(KernelError) {
+    /// Empties the table of announcements, and has keepalived give its addresses away.
+    static func withdraw(_ store: StateStore) throws(KernelError) {
         var failure: KernelError?
+        do throws(KernelError) { try store.writeNothingWorks() } catch { failure = error }
         for command in RelayedPath.withdrawal {
             do throws(KernelError) {
                 try HostTools.run(command)

@@ -27,6 +27,8 @@ final class RelayWatch {
     private let serverPaths: [String]
     /// Asks the forwarder; nil while no address is shared.
     private var readiness: ReadinessWatch?
+    /// The names of files that keepalived tracks, and whether what they stand for works.
+    private(set) var tracked: [String: Bool] = [:]
     /// What the status says of relayed paths.
     private(set) var relayedReport: [AgentStatus.RelayedPath] = []
     /// What the status says, by the names of the groups.
@@ -180,6 +182,13 @@ final class RelayWatch {
                 isAnnounced: announced.contains(service.name))
         }
         relayedReport = paths + addresses
+        let byAddress =
+            relayed.map { $0.failover == .vrrp } + services.map { $0.failover == .vrrp }
+        tracked = Dictionary(
+            zip(relayedReport, byAddress).filter(\.1).map { report, _ in
+                let works = report.relay.state == PathState.up.rawValue && report.relay.drainedSince == nil
+                return (TrackedFile.name(of: "\(report.from)/\(report.to)"), works)
+            }, uniquingKeysWith: { $0 && $1 })
         for name in announced.subtracting(choices.announced).sorted() {
             Log.notice("path announced", [("path", name)])
         }

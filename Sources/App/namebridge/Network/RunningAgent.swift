@@ -21,6 +21,8 @@ final class RunningAgent: AgentDuties {
     private let state: StateStore
     /// Chooses relays.
     private let relays: RelayWatch
+    /// The files that keepalived tracks, as last written.
+    private var tracked: [String: Bool] = [:]
     /// As last read.
     private var drained: [String: Int] = [:]
     /// Shows that the agent works.
@@ -147,19 +149,37 @@ final class RunningAgent: AgentDuties {
     /// Leads packets to the relays that work.
     private func chooseRelays() {
         relays.follow(agent.relayGroups, agent.relayedPaths, announcing: agent.announcedServices)
-        if let choices = relays.elect(drained: drained) { agent.move(to: choices) }
+        let choices = relays.elect(drained: drained)
+        tellKeepalived()
+        if let choices { agent.move(to: choices) }
         agent.note(relays.report)
         agent.note(relays.relayedReport)
         if relays.mustBeat { heart.beat() }
     }
 
+    /// Writes the files that keepalived tracks, as far as they change.
+    private func tellKeepalived() {
+        for (name, works) in relays.tracked where tracked[name] != works { write(works: works, to: name) }
+        for name in tracked.keys where relays.tracked[name] == nil { write(works: false, to: name) }
+    }
+
+    /// Writes one of these files; if it can't be, it is tried again with the next turn.
+    private func write(works: Bool, to name: String) {
+        do throws(KernelError) {
+            try state.write(works: works, to: name)
+            tracked[name] = relays.tracked[name]
+        } catch {
+            Log.failure("keepalived is not told", [("reason", "\(error)")])
+        }
+    }
+
     /// Takes back what is announced: nothing is announced without an agent. A check of the host would take
     /// longer than who ends the agent waits.
     private func withdraw() {
-        guard let choices = relays.lastChoices else { return }
+        guard relays.mustBeat else { return }
         do throws(KernelError) {
-            try Announcements.withdraw()
-            try state.write(choices)
+            try Announcements.withdraw(state)
+            if let choices = relays.lastChoices { try state.write(choices) }
         } catch {
             // The guard goes on trying.
             Log.failure("not withdrawn", [("reason", "\(error)")])

@@ -12,8 +12,8 @@ enum KeepalivedRendering {
             # "keepalived -t -f FILE".
             #
             # The relay that works and has the highest priority has the virtual address, to which routers send
-            # packets. Whether it works says "namebridge net health", by the probes of the agent on this host;
-            # without the agent, or when it hangs, the relay counts as broken.
+            # packets. Whether it works says the agent on this host, by its probes: at once by a file, and once a
+            # second by "namebridge net health". Without the agent, or when it hangs, the relay counts as broken.
             global_defs {
                 router_id \(rendering.name)
                 vrrp_version 3
@@ -40,6 +40,12 @@ enum KeepalivedRendering {
             }
         return """
             # \(instance.reason)
+            track_file \(instance.name)_verdict {
+                file "\(TrackedFile.folder)/\(TrackedFile.name(of: instance.path))"
+                weight 0
+                init_file 1
+            }
+
             vrrp_script \(instance.name)_works {
                 script "/usr/bin/namebridge net health \(instance.path)"
                 interval 1
@@ -58,6 +64,9 @@ enum KeepalivedRendering {
             \(instance.preference == .stay ? stays : "")\
                 virtual_ipaddress {
                     \(instance.settings.address)
+                }
+                track_file {
+                    \(instance.name)_verdict weight 0
                 }
                 track_script {
                     \(instance.name)_works
