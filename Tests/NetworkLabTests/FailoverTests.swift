@@ -23,12 +23,16 @@ import Testing
             ("rules flushed", "on relay1 nft flush ruleset", "relay2"),
             ("far side cut", "ip -n ${P}wan link set relay2 down", "relay1"),
         ] {
+            let other = next == "relay1" ? "relay2" : "relay1"
             try lab.script(command)
             try agent.waits(for: "routes moved", lab)
             #expect(agent.lastLine(with: "relay moved").contains(" carries=\(next) "), "\(agent.text)")
             try lab.waits(for: stream)
-            let other = next == "relay1" ? "relay2" : "relay1"
             print("\(what): no datagram for \(stream.takeGap()) ms; \(agent.lastLine(with: "relay moved"))")
+            // Why, and what to look at, once there is time to find it out.
+            try agent.waits(for: "path reason path=\"office -> prod via \(other)\"", lab)
+            let reasoned = try lab.net("r", "status --config \(file)")
+            #expect(reasoned.output.contains("\(other) is down") && reasoned.output.contains("; fix: "), "\(reasoned.output)")
             try lab.mend(other, file)
             try agent.waits(for: "path up path=\"office -> prod via \(other)\"", lab)
             let status = try lab.net("r", "status --config \(file)")

@@ -9,6 +9,8 @@ import Synchronization
 final class PathReasons: Sendable {
     /// What is known, and what is to be found out.
     private let state: Mutex<State>
+    /// Called when a reason was found.
+    private let news: @Sendable () -> Void
     /// The last thread.
     private let thread = Mutex<NativeThread?>(nil)
 
@@ -27,7 +29,11 @@ final class PathReasons: Sendable {
     /// The most paths whose reasons are found out and kept: with more of them down, the first tell enough.
     private static let mostPaths = 64
 
-    init(_ inventory: Inventory) { state = Mutex(State(inventory: inventory)) }
+    /// - Parameter news: Called on the thread when a reason was found.
+    init(_ inventory: Inventory, news: @escaping @Sendable () -> Void = {}) {
+        state = Mutex(State(inventory: inventory))
+        self.news = news
+    }
 
     /// Another file is served by.
     func follow(_ inventory: Inventory) {
@@ -75,9 +81,7 @@ final class PathReasons: Sendable {
         while let (inventory, paths) = takeWaiting() {
             let reasoning = PathReasoning(inventory, tells: false)
             for path in paths {
-                let reason = path.targets.first.map {
-                    reasoning.reason(from: path.from, to: path.to, target: $0.endpoint)
-                }
+                let reason = reasoning.reason(of: path)
                 // It may have come back in the meantime.
                 let isDown = state.withLock { state in
                     guard state.waiting.removeValue(forKey: path.name) != nil else { return false }
@@ -87,6 +91,7 @@ final class PathReasons: Sendable {
                 guard isDown, let reason else { continue }
                 Log.notice(
                     "path reason", [("path", path.name), ("reason", reason.words), ("fix", reason.fix)])
+                news()
             }
         }
     }

@@ -78,8 +78,8 @@ package struct ProbeTarget: Hashable, Sendable {
     /// path is not.
     package let mayRefuse: Bool
 
-    /// True for a target behind the others: once it has answered, the others show nothing any more, since they
-    /// answer although the way beyond them is dead.
+    /// True for a target behind the others: once it has answered, the others show nothing any more, since
+    /// they answer although the way beyond them is dead.
     package let isBehindOthers: Bool
 
     package init(_ endpoint: Endpoint, mayRefuse: Bool, isBehindOthers: Bool = false) {

@@ -64,16 +64,10 @@ extension ServerStatus.PathHealth {
     /// The state in words, such as `down for 12 s: no answer from 10.96.0.10:53`.
     package var words: String {
         let time = Figures.duration(seconds: sinceSeconds)
-        guard isUp else { return "\(state) for \(time): \(cause)" + reasonWords }
+        guard isUp else { return "\(state) for \(time): \(cause)" + (reason?.appendix ?? "") }
         var words = "up for \(time), answers in \(Figures.time(microseconds: roundTripMicroseconds))"
         if !silentTargets.isEmpty { words += ", but not from \(silentTargets.joined(separator: ", "))" }
         return words
-    }
-
-    /// Why it is down and what to do, to be appended; empty if nothing was reasoned.
-    private var reasonWords: String {
-        guard let reason else { return "" }
-        return "; \(reason.words)" + (reason.fix.isEmpty ? "" : "; fix: \(reason.fix)")
     }
 
     package var json: JSONValue {

@@ -38,6 +38,9 @@ extension ServerStatus.PathReason {
         return decidedBy.isEmpty ? what : "\(what) at \(decidedBy) [\(evidence)]"
     }
 
+    /// The same with what to do, to be appended to a cause.
+    package var appendix: String { "; \(words)" + (fix.isEmpty ? "" : "; fix: \(fix)") }
+
     package var json: JSONValue {
         .object([
             ("verdict", .string(verdict)), ("code", .string(code)), ("meaning", .string(meaning)),

@@ -32,6 +32,8 @@ extension ServerStatus {
         package var cause: String
         /// When it was drained, in seconds since 1970; nil if it is not.
         package var drainedSince: Int?
+        /// Why it is down and what to do; nil if it is not, or nothing was reasoned yet.
+        package var reason: PathReason?
     }
 }
 
@@ -75,6 +77,7 @@ extension ServerStatus.RelayGroup {
         }
         for relay in relays where relay.state != "up" {
             words += "; \(relay.name) is \(relay.state) for \(Self.age(relay.since, now)): \(relay.cause)"
+            words += relay.reason?.appendix ?? ""
         }
         for relay in relays {
             guard let since = relay.drainedSince else { continue }
@@ -120,6 +123,7 @@ extension ServerStatus.Relay {
         .object([
             ("name", .string(name)), ("state", .string(state)), ("since", .integer(since)),
             ("cause", .string(cause)), ("drained-since", .optional(drainedSince)),
+            ("reason", reason?.json ?? .null),
         ])
     }
 
@@ -129,5 +133,6 @@ extension ServerStatus.Relay {
         since = json["since"]?.count ?? 0
         cause = json["cause"]?.string ?? ""
         drainedSince = json["drained-since"]?.count
+        reason = json["reason"].flatMap(ServerStatus.PathReason.init(json:))
     }
 }

@@ -73,8 +73,8 @@ package enum StreamSocket {
         let socket = try open(server.address.family)
         try socket.setMark(mark)
         if let source { try socket.bindAddress(source) }
-        // The answer to the first packet is all that is to be seen: the reset follows it, instead of a packet that
-        // makes it a connection, which the far end would have to accept.
+        // The answer to the first packet is all that is to be seen: the reset follows it, instead of a packet
+        // that makes it a connection, which the far end would have to accept.
         try socket.setOption(IPPROTO_TCP, TCP_QUICKACK, 0)
         do throws(Errno) {
             try socket.connect(to: server)

@@ -92,8 +92,8 @@ class Lab:
         ):
             self.ip(host, f"addr add {address} dev {device}")
         for host, route in (
-            ("pc", "default via 172.16.0.1"), ("relay1", "172.16.0.0/18 via 10.14.0.1"), ("relay2", "172.16.0.0/18 via 10.14.0.1"),
-            ("p1", "10.32.1.1 dev eth0"), ("p1", "default via 10.32.1.1"), ("n1", "10.32.1.10 dev calip1"),
+            ("pc", "default via 172.16.0.1"), ("relay1", "172.16.0.0/18 via 10.14.0.1"),
+            ("relay2", "172.16.0.0/18 via 10.14.0.1"), ("p1", "10.32.1.1 dev eth0"), ("p1", "default via 10.32.1.1"), ("n1", "10.32.1.10 dev calip1"),
         ):
             self.ip(host, f"route add {route}")
         for host, devices in (("r", "office lan"), ("n1", "eth0 calip1")):
@@ -262,7 +262,8 @@ class Mechanism:
         return str(self.lab.folder / "control.sock")
 
     def start_agent(self, host):
-        process, log = self.lab.start(host, f"agent-{host}-{time.monotonic_ns()}", self.lab.program, "net", "agent", "--config", str(self.file))
+        process, log = self.lab.start(
+            host, f"agent-{host}-{time.monotonic_ns()}", self.lab.program, "net", "agent", "--config", str(self.file))
         self.agents[host], self.logs[host] = process, Log(log)
         wait_for(f"the agent of {host}", lambda: self.logs[host].has("keeping"))
 
@@ -441,8 +442,12 @@ class Trial:
             if mechanism.name != "keepalived":
                 run(*lab.on(relay), "ip", "netns", "exec", "nb-prod", "nft", "flush", "ruleset")
 
+        def die(relay):
+            for device in ("lan", "dmz"):
+                lab.ip(relay, f"link set {device} down")
+
         for name, action in (
-            ("relay dies", lambda: self.breaks("relay dies", lambda relay: [lab.ip(relay, f"link set {d} down") for d in ("lan", "dmz")])),
+            ("relay dies", lambda: self.breaks("relay dies", die)),
             ("link cut", lambda: self.breaks("link cut", lambda relay: lab.ip("lan", f"link set {relay} down"))),
             ("rules flushed", lambda: self.breaks("rules flushed", flush)),
             ("far side dead", lambda: self.breaks("far side dead", lambda relay: lab.ip("wan", f"link set {relay} down"))),
@@ -516,7 +521,7 @@ class Trial:
         """The host of the agent vanishes with all that runs there."""
         mechanism, lab = self.mechanism, self.lab
         if mechanism.name == "agent":
-            # With the router nothing passes, whoever chooses relays: here its agent dies alone, and routes stay.
+            # Without the router nothing passes at all: here its agent dies alone, and routes stay.
             mechanism.agents["r"].kill()
             mechanism.agents["r"].wait()
             relay, held, began = mechanism.carrier(), mechanism.traffic.hold(mechanism.held), time.monotonic()
@@ -583,7 +588,7 @@ class Trial:
         wait_for("packets", mechanism.traffic.flows)
         time.sleep(0.5)
         row.connects, row.datagrams = (
-            None if gap is None else gap - (back - began) for gap in mechanism.traffic.gaps(began))
+            None if gap is None else max(0, gap - (back - began)) for gap in mechanism.traffic.gaps(began))
         row.alive = f"{mechanism.traffic.exchange()} of {held}"
         moves = sum(log.count("relay moved") for log in mechanism.logs.values())
         row.note = f"times since its return; {moves} moves; {mechanism.carrier()} carries"

@@ -157,7 +157,7 @@ class Client:
         return self.exchange()
 
     def exchange(self):
-        """Each held connection sends an octet and gets one: whichever of them has not died."""
+        """How many of the held connections carry an octet to the server and back."""
         selector = selectors.DefaultSelector()
         for link in self.held:
             link.setblocking(False)

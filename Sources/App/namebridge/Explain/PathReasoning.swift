@@ -1,8 +1,10 @@
 import AdminServer
 import IPAddressing
 import Inventory
+import NetworkPlanning
 import PacketPath
 import PathExplanation
+import PathHealth
 
 /// Explains why a path does not carry packets of this host.
 struct PathReasoning {
@@ -24,19 +26,36 @@ struct PathReasoning {
         probe = ExplanationProbe(inventory)
     }
 
+    /// Why probes of a path are not answered; nil if it has no target.
+    func reason(of path: ProbedPath) -> ServerStatus.PathReason? {
+        guard let target = path.targets.first?.endpoint else { return nil }
+        // Probes that are led to one of several relays do not take this host's routes.
+        guard path.origin.mark != 0 else { return reason(from: path.from, to: path.to, target: target) }
+        var choices = hosts.choices
+        for other in inventory.paths where path.relays.allSatisfy(other.relayHosts.contains) {
+            choices.carrying["\(path.from) -> \(path.to) via \(other.relayHosts.joined(separator: ", "))"] =
+                path.relays
+        }
+        let question = question(from: path.from, to: path.to, target: target)
+        return ServerStatus.PathReason(Explanation(question, in: inventory, observed: [:], choices: choices))
+    }
+
     /// Why connections to a target do not come about.
     ///
     /// - Parameters:
     ///   - from: The key of the near end, which this host stands in or speaks for.
     ///   - to: The key of the cluster.
     func reason(from: String, to: String, target: Endpoint) -> ServerStatus.PathReason {
+        let question = question(from: from, to: to, target: target)
+        return ServerStatus.PathReason(
+            Explanation(question, in: inventory, observed: hosts.states, choices: hosts.choices))
+    }
+
+    /// The question that such a connection is.
+    private func question(from: String, to: String, target: Endpoint) -> ExplainedQuestion {
         let place = ExplainedEnd(text: from, place: from, kind: .place)
         let end = ExplainedEnd(text: "\(target)", place: to, kind: .addresses([target.address]))
-        let question = ExplainedQuestion(
-            from: probe.sender(of: place) ?? place, to: end, port: Int(target.port))
-        let explanation = Explanation(
-            question, in: inventory, observed: hosts.states, choices: hosts.choices)
-        return ServerStatus.PathReason(explanation)
+        return ExplainedQuestion(from: probe.sender(of: place) ?? place, to: end, port: Int(target.port))
     }
 }
 

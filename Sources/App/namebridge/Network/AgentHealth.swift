@@ -50,6 +50,7 @@ enum AgentHealth {
                 ("state", .string(fault == nil ? relay.state : "down")),
                 ("since-seconds", .integer(max(0, now - (relay.drainedSince ?? relay.since)))),
                 ("cause", .string(fault ?? relay.cause)),
+                ("reason", fault == nil ? relay.reason ?? .null : .null),
             ]))
     }
 }

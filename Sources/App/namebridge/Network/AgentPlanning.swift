@@ -43,7 +43,7 @@ enum AgentPlanning {
     private static let latest = Mutex<(text: String, path: String, inventory: Inventory)?>(nil)
 
     /// The inventory of a text.
-    private static func inventory(_ text: String, _ path: String) throws(KernelError) -> Inventory {
+    static func inventory(_ text: String, _ path: String) throws(KernelError) -> Inventory {
         if let known = latest.withLock({ $0 }), known.text == text, known.path == path {
             return known.inventory
         }

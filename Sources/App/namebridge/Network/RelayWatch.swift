@@ -1,5 +1,7 @@
+import AdminServer
 import IPAddressing
 import Inventory
+import JSON
 import LinuxSystem
 import NetworkKernel
 import NetworkPlanning
@@ -36,6 +38,11 @@ final class RelayWatch {
     /// The choices so far, also for paths that the file has lost meanwhile: it may get them back.
     private var choices: RelayChoices
 
+    /// Finds out why relays are down.
+    private let why: PathReasons
+    /// The states of paths when `why` was last told, by their names.
+    private var reasoned: [String: PathState] = [:]
+
     /// An event that both threads have.
     private final class Wake: Sendable {
         /// The event.
@@ -62,6 +69,7 @@ final class RelayWatch {
         self.wake = wake
         let mostOpen = min(Self.mostOpen, ProcessLimits.descriptorLimit(orIfUnknown: 1024) / 2)
         let log = PathLog()
+        why = PathReasons(Inventory()) { wake.event.signal() }
         prober = try PathProber([], mostOpen: mostOpen) { verdict in
             log.write(verdict)
             wake.event.signal()
@@ -126,6 +134,21 @@ final class RelayWatch {
         self.services = services
     }
 
+    /// Reasons about the paths of this file from now on.
+    func follow(_ inventory: Inventory) {
+        why.follow(inventory)
+        reasoned = [:]
+    }
+
+    /// Has reasons found for paths that went down, on another thread. Called once packets are led past them:
+    /// it takes as many programs as a check of the host.
+    func findReasons() {
+        for verdict in prober.verdicts where reasoned[verdict.path.name] != verdict.state {
+            reasoned[verdict.path.name] = verdict.state
+            why.take(verdict)
+        }
+    }
+
     /// The choices from now on; nil if all of them stay.
     ///
     /// - Parameter drained: As `StateStore.drainedRelays`.
@@ -162,7 +185,8 @@ final class RelayWatch {
                 verdicts.first { $0.path == path.probed }, at: now)
             let place = Announcer(
                 name: path.probed.relays.first ?? "", host: path.host, path: path.name)
-            let relay = relay(place, observation, drained: drained, at: now)
+            var relay = relay(place, observation, drained: drained, at: now)
+            relay.reason = reason(path.probed, observation)
             if relay.state == PathState.up.rawValue, relay.drainedSince == nil, path.failover == .bgp {
                 announced.insert(path.name)
             }
@@ -268,8 +292,14 @@ final class RelayWatch {
                 relay.since = known.since
             }
             relay.drainedSince = drained[relay.name]
+            relay.reason = reason(member.probed, observation)
             return relay
         }
+    }
+
+    /// Why a path is down and what to do; nil if it is not, or nothing was reasoned yet.
+    private func reason(_ path: ProbedPath, _ observation: RelayElection.Observation) -> JSONValue? {
+        observation.state == .down ? why.reasons[path.name]?.json : nil
     }
 
     /// What the status says of each path.

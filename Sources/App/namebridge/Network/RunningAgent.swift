@@ -21,6 +21,8 @@ final class RunningAgent: AgentDuties {
     private let state: StateStore
     /// Chooses relays.
     private let relays: RelayWatch
+    /// The configuration by which reasons are found.
+    private var reasoned: AppliedConfiguration?
     /// The files that keepalived tracks, as last written.
     private var tracked: [String: Bool] = [:]
     /// As last read.
@@ -152,9 +154,22 @@ final class RunningAgent: AgentDuties {
         let choices = relays.elect(drained: drained)
         tellKeepalived()
         if let choices { agent.move(to: choices) }
+        followReasons()
         agent.note(relays.report)
         agent.note(relays.relayedReport)
         if relays.mustBeat { heart.beat() }
+    }
+
+    /// Has it found out why paths are down.
+    private func followReasons() {
+        if let configuration = agent.configuration, configuration != reasoned {
+            reasoned = configuration
+            // What was read to plan by it can be read.
+            do throws(KernelError) {
+                relays.follow(try AgentPlanning.inventory(configuration.text, configuration.path))
+            } catch {}
+        }
+        relays.findReasons()
     }
 
     /// Writes the files that keepalived tracks, as far as they change.

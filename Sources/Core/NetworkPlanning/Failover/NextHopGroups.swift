@@ -47,8 +47,8 @@ extension ResolvedPlan {
         }
     }
 
-    /// Lets the groups of a family choose by connection: each connection as a whole has one relay, and those of
-    /// one client may have different ones. A setting of the whole host, so only a host with a group gets it.
+    /// Lets the groups of a family choose by connection: each connection as a whole has one relay, and those
+    /// of one client may have different ones. A setting of the whole host, so only one with a group gets it.
     private mutating func spread(_ family: AddressFamily, because: String) {
         let policy = KernelSetting(family: family, device: "all", name: .multipathHashPolicy)
         guard !settings.contains(where: { $0.value.setting == policy }) else { return }

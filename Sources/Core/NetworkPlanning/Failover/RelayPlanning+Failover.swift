@@ -122,7 +122,7 @@ extension RelayPlanning {
             // keep sources, they translate that of a router (`passProbes`).
             let near = nearTraffic.flatMap(\.sources.prefixes)
             let sources = AddressFamily.allCases.compactMap { family in
-                probingRouters(family).first { host.addresses.contains($0) }
+                ProbeReturn(self).askingRouters(family).first { host.addresses.contains($0) }
                     ?? host.addresses.first { address in
                         address.family == family && near.contains { $0.contains(address) }
                     }
@@ -131,14 +131,14 @@ extension RelayPlanning {
                 from: from, to: cluster.key, relays: [hop.host.name], targets: path.probeTargets(of: cluster),
                 settings: settings, origin: ProbeOrigin(mark: way.mark, sources: sources))
         case .back:
-            // The relay's own refusal shows that it lives, that of the router behind it that it reaches the near
-            // end as well. A router that drops what it refuses shows nothing.
+            // The relay's own refusal shows that it lives, that of the router behind it that it reaches the
+            // near end as well. A router that drops what it refuses shows nothing.
             let targets =
                 hop.host.addresses.map {
                     ProbeTarget(Endpoint(address: $0, port: Self.discard), mayRefuse: true)
                 }
                 + AddressFamily.allCases.compactMap { family in
-                    nearRouters(family).first.map {
+                    ProbeReturn(self).routers(family).first.map {
                         ProbeTarget(
                             Endpoint(address: $0, port: Self.discard), mayRefuse: true, isBehindOthers: true)
                     }
@@ -150,53 +150,7 @@ extension RelayPlanning {
     }
 
     /// A port where no host listens (RFC 863), and few firewalls drop.
-    private static let discard: UInt16 = 9
-
-    /// True if each end chooses by itself between relays that keep sources: then a probe must come back through
-    /// the relay that it went through, whatever the other end has chosen so far.
-    private var choosesAtBothEnds: Bool {
-        keepsSource && mapped != nil && relays.count > 1 && endpoint == nil
-    }
-
-    /// Addresses of the near end's routers: of each the one nearest to the relays' own.
-    private func nearRouters(_ family: AddressFamily) -> [IPAddress] {
-        guard choosesAtBothEnds, let site = planner.sites[from] else { return [] }
-        let own = relays.flatMap(\.host.addresses).filter { $0.family == family }
-        func distance(_ address: IPAddress) -> UInt128 {
-            own.map { $0.bits ^ address.bits }.min() ?? .max
-        }
-        let hosts = planner.routers(of: from).map(\.host.addresses)
-        return (hosts.isEmpty ? site.routers.map { [$0] } : hosts).compactMap { addresses in
-            addresses.filter { $0.family == family && !own.contains($0) }.min { distance($0) < distance($1) }
-        }
-    }
-
-    /// Those of `nearRouters` that are no addresses of clients, and so can be told from them.
-    private func probingRouters(_ family: AddressFamily) -> [IPAddress] {
-        let clients = nearTraffic.flatMap(\.sources.prefixes)
-        return nearRouters(family).filter { address in !clients.contains { $0.contains(address) } }
-    }
-
-    /// Lets probes of both ends come back through this relay: those of the near end's routers get an address of
-    /// the relay, and so do those of nodes, which connect to a router to see whether the relay reaches it.
-    func passProbes(in builder: inout PlanBuilder, because: String) {
-        for traffic in nearTraffic where !traffic.destinations.isEmpty {
-            let routers = probingRouters(traffic.family).map { IPPrefix(only: $0) }
-            guard !routers.isEmpty else { continue }
-            let probes = traffic.from(PrefixSet(routers))
-            builder.translate(probes, .masquerade(isFullyRandom: true), because: because)
-            builder.accept(probes, because: because)
-        }
-        for family in AddressFamily.allCases {
-            guard let router = nearRouters(family).first else { continue }
-            builder.translate(
-                FilterRule(
-                    [
-                        .destination(PrefixSet([IPPrefix(only: router)])),
-                        .destinationPort(transport: "tcp", Int(Self.discard)),
-                    ], .masquerade(isFullyRandom: true), comment: FilterRule.comment(because)))
-        }
-    }
+    static let discard: UInt16 = 9
 
     /// True if something shows whether a relay works.
     var isProbed: Bool {

@@ -1,5 +1,5 @@
-/// The files by which keepalived sees at once whether a relay, or a forwarder, works: 0 if it does, 1 if it does
-/// not or nothing is known. The agent writes them, and its guard if the agent is dead or hangs.
+/// The files by which keepalived sees at once whether a relay, or a forwarder, works: 0 if it does, 1 if it
+/// does not or nothing is known. The agent writes them, and its guard if the agent is dead or hangs.
 package enum TrackedFile {
     /// The folder of an agent's state.
     package static let folder = "/run/namebridge-net"

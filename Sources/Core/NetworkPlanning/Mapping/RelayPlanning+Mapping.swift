@@ -49,7 +49,7 @@ extension RelayPlanning {
             }
             if keepsSource { leadBack(end, family, far.sources, in: &builder, because: because) }
         }
-        passProbes(in: &builder, because: because)
+        ProbeReturn(self).pass(in: &builder, because: because)
         leadOut(of: builder.host, in: &builder, because: because)
         builder.noteLiterals(of: cluster, because: because)
         warnRelay(&builder, because: because)

@@ -12,8 +12,9 @@ enum KeepalivedRendering {
             # "keepalived -t -f FILE".
             #
             # The relay that works and has the highest priority has the virtual address, to which routers send
-            # packets. Whether it works says the agent on this host, by its probes: at once by a file, and once a
-            # second by "namebridge net health". Without the agent, or when it hangs, the relay counts as broken.
+            # packets. Whether it works says the agent on this host, by its probes: at once by a file, and
+            # once a second by "namebridge net health". Without the agent, or when it hangs, the relay counts
+            # as broken.
             global_defs {
                 router_id \(rendering.name)
                 vrrp_version 3

@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 
 extension AgentStatus {
     /// A path with several relays, of which the agent chooses those that carry.
@@ -73,6 +73,9 @@ extension AgentStatus {
         package var cause: String
         /// When it was drained, in seconds since 1970; nil if it is not.
         package var drainedSince: Int?
+        /// Why it is down and what to do, as the server's status has it; nil if it is not, or nothing was
+        /// reasoned yet.
+        package var reason: JSONValue?
 
         /// Creates what is said of a relay that is not drained.
         package init(name: String, host: String, state: String, since: Int, cause: String) {
@@ -136,6 +139,7 @@ extension AgentStatus.Relay {
             ("name", .string(name)), ("host", .string(host)), ("state", .string(state)),
             ("since", .integer(since)),
             ("cause", .string(cause)), ("drained-since", drainedSince.map { .integer($0) } ?? .null),
+            ("reason", reason ?? .null),
         ])
     }
 
@@ -148,5 +152,6 @@ extension AgentStatus.Relay {
             name: name, host: json["host"]?.string ?? name, state: state, since: since,
             cause: json["cause"]?.string ?? "")
         drainedSince = json["drained-since"]?.integer
+        if let known = json["reason"], known != .null { reason = known }
     }
 }

@@ -10,6 +10,9 @@ extension NetworkAgent {
     /// Addresses of forwarders for which others are led to this host while its forwarder can answer.
     package var announcedServices: [AnnouncedService] { planned?.plan.announcedServices ?? [] }
 
+    /// What the host is kept by; nil while nothing is.
+    package var configuration: AppliedConfiguration? { planned?.configuration }
+
     /// Leads packets to these relays from now on: changes the routes at once, or, if another command is
     /// changing the host, as soon as that has ended.
     package func move(to choices: RelayChoices) {
