@@ -73,6 +73,42 @@ import Testing
     }
 
     /// A second relay that does not work would lose its share of all packets.
+    /// What names are answered with for clients of that path: addresses of the first range.
+    @Test func `a plain path beside ranges of relays leads to the first range, through its own relay`() throws {
+        let file = """
+            clusters:
+              prod:
+                dns: [10.32.0.10]
+                pods: [10.32.0.0/16]
+                cni: flannel-host-gw
+                nodes: { n1: { address: 192.168.10.11, pods: [10.32.1.0/24] } }
+            sites:
+              office:
+                networks: [172.16.0.0/18]
+                router: 172.16.0.1
+                hosts: { r1: { address: [172.16.0.61, 192.168.10.1] }, r2: { address: [172.16.0.62, 192.168.10.2] } }
+              branch:
+                networks: [172.31.0.0/24]
+                router: 172.31.0.1
+                hosts: { g3: { address: [172.31.0.1, 10.15.0.1] }, r3: { address: [10.15.0.3, 192.168.10.3] } }
+            paths:
+              - from: office
+                to: prod
+                via: relay
+                failover: dns
+                relays:
+                  - { host: r1, map: { 10.32.0.0/16: 10.200.0.0/16 } }
+                  - { host: r2, map: { 10.32.0.0/16: 10.201.0.0/16 } }
+              - { from: branch, to: prod, via: relay, relays: [r3] }
+            """
+        let planner = NetworkPlanner(try Networks.inventory(yaml: file))
+        for (host, expected) in [("g3", ["10.200.0.0/16"]), ("r3", ["10.200.0.0/16"]), ("r2", ["10.201.0.0/16"])] {
+            let plan = planner.plan(for: try #require(planner.host(named: host)))
+            let outer = plan.routes.map { "\($0.value.destination)" }.filter { $0.hasPrefix("10.20") }
+            #expect(Set(outer) == Set(expected), "\(host): \(outer) \(plan.notes)")
+        }
+    }
+
     @Test func `without an agent packets are led to one relay, and with one to those that it has chosen`() throws {
         #expect(hops(try plan(Self.file())) == ["10.14.0.61"])
         #expect(hops(try plan(Self.file(), carrying: ["r2"])) == ["10.14.0.62"])
