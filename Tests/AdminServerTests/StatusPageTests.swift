@@ -82,6 +82,26 @@ import Testing
         #expect(status.problems[0].causes.first?.hasPrefix("No route leads to 10.0.0.10") == true)
     }
 
+    @Test func `a path that is down has the verdict of explain, and what mends it`() throws {
+        let reason = ServerStatus.PathReason(
+            verdict: "unreachable", code: ("FORWARDING_OFF", "the host does not forward"),
+            decision: ("relay1, net.ipv4.conf.eth0.forwarding = 0", "read"), fix: "namebridge net apply on relay1")
+        let health = JSONValue.object([
+            ("from", .string("office")), ("to", .string("prod")), ("state", .string("down")), ("since-seconds", .integer(12)),
+            ("cause", .string("no answer from 10.96.0.10:53")), ("reason", reason.json),
+        ])
+        var status = ServerStatus()
+        status.paths = [.init(from: ["office"], to: ["prod"], carrier: "relay", details: ["relay1"])]
+        status.paths[0].health = [ServerStatus.PathHealth(json: health)]
+        let problem = try #require(status.problems.first)
+        #expect(problem.words.contains("the host does not forward (FORWARDING_OFF) at relay1, net.ipv4.conf.eth0"))
+        #expect(problem.remedies.contains("namebridge net apply on relay1"))
+        let page = StatusPage(status).document(nonce: "a")
+        for text in ["FORWARDING_OFF", "net.ipv4.conf.eth0.forwarding = 0 [read]", "namebridge net apply on relay1"] {
+            #expect(page.contains(text), "\(text)")
+        }
+    }
+
     @Test func `a click on a cluster, a server's row or a path leads to what is known of it`() throws {
         var status = ServerStatus()
         status.groups = [.init(name: "prod", servers: [.init(address: "10.0.0.10:53", state: "full")])]
