@@ -39,12 +39,13 @@ extension RandomNetwork {
         let way = Int.random(in: 0..<4, using: &numbers)
         // Answers to the other addresses come back, or do not.
         let hasWayBack = Int.random(in: 0..<4, using: &numbers) > 0
+        let near = host == "b" ? "10.0.2.0/24" : "10.0.3.0/24"
         return Feature(
             kind: .ownTable, host: host,
             description: "\(host): own table \(way) for \(isBySource ? "10.0.1.0/24" : device), way back \(hasWayBack)"
         ) { state in
             guard state.tables.isEmpty, let clients = try? IPPrefix(parsing: "10.0.1.0/24"),
-                let others = try? IPPrefix(parsing: hasWayBack ? "10.0.3.0/24" : "10.201.1.0/24"),
+                let others = try? IPPrefix(parsing: hasWayBack ? near : "10.201.1.0/24"),
                 let pair = PrefixTranslation(from: clients, to: others), let address = IPAddress(own)
             else { return }
             var matches: [FilterMatch] = way > 1 || isBySource ? [.source(PrefixSet([clients]))] : []
