@@ -8,7 +8,7 @@ extension NetworkWalk {
     func wrap(_ way: inout Way, at port: NetworkMap.Port, to hop: IPAddress) -> Way? {
         let machine = map.machines[port.machine]
         let mark = way.mark
-        way.mark = PartlyKnown(0)
+        way.markedAt = nil
         guard let device = port.device, let link = machine.state.link(device) else { return nil }
         noteSize(&way, link)
         var outer: (from: IPAddress, to: IPAddress)?
@@ -53,13 +53,20 @@ extension NetworkWalk {
         way.wrapLast(
             in: Packet(from: outer.from, to: outer.to, transport: link.kind.wrapping), device: device,
             evidence: machine.evidence == .planned && !link.isOurs ? .assumed : machine.evidence)
-        guard let datagramPort, followsTunnels, machine.evidence == .read else { return nil }
+        guard let datagramPort, followsTunnels else { return nil }
         let around = Packet(
             from: outer.from, to: outer.to, transport: "udp",
             ports: (source: Self.tunnelSourcePort, destination: datagramPort))
-        // One kernel does both: the packet around it has its mark, and it gets the mark that that one has
-        // at the other end (skb_scrub_packet).
-        return carry(&way, in: around, from: port.machine, mark)
+        // A device in a namespace sends by the host that it was made in.
+        let isOwn = machine.routes.isOwn(outer.from)
+        let sender =
+            isOwn ? port.machine : map.owner(of: outer.from, near: map.places[port.machine])?.machine
+        guard let sender, map.machines[sender].evidence == .read else { return nil }
+        var first = Way(around, as: .request, from: .machine(sender))
+        // Within one namespace the packet around it has its mark, and it gets the mark that that one has at
+        // the other end (skb_scrub_packet).
+        if isOwn { (first.mark, first.markedAt) = (mark, sender) }
+        return carry(&way, by: first)
     }
 
     /// The source port of a tunnel's packets, of which the kernel draws one for each connection inside: rules
@@ -70,18 +77,18 @@ extension NetworkWalk {
     ///
     /// - Returns: The way's end if the packet around its packet is lost; nil if that one arrives, or if it is
     ///   not known.
-    private func carry(
-        _ way: inout Way, in around: Packet, from machine: Int, _ mark: PartlyKnown
-    ) -> Way? {
+    private func carry(_ way: inout Way, by first: Way) -> Way? {
+        let around = first.packet
         var outside = self
         outside.followsTunnels = false
-        var first = Way(around, as: .request, from: .machine(machine))
-        first.mark = mark
         var found: [Way] = []
         outside.follow(first, into: &found)
         let arrived = found.filter { $0.trace.disposition == .delivered }
         if let one = arrived.first {
+            let end = one.trace.hops.last?.machine
+            let isOneEnd = arrived.allSatisfy { $0.trace.hops.last?.machine == end }
             way.mark = arrived.dropFirst().reduce(one.mark) { $0.merged($1.mark) }
+            way.markedAt = isOneEnd ? end : nil
             return nil
         }
         let decided = found.lazy.filter { way in

@@ -18,8 +18,10 @@ extension NetworkWalk {
         let part: Part
         /// The packet now.
         var packet: Packet
-        /// Its mark; zero once it has passed a cable.
+        /// Its mark where it is marked; zero elsewhere.
         var mark = PartlyKnown(0)
+        /// The machine that its mark counts at: it keeps none from one kernel to another.
+        var markedAt: Int?
         /// Where it is.
         var place: Origin
         /// What each machine remembers.

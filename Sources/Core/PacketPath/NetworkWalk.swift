@@ -97,12 +97,12 @@ package struct NetworkWalk {
         var arrival = HostTransit.Arrival(packet: way.packet, device: port.device)
         arrival.isReply = way.trace.isReply
         arrival.size = size
-        arrival.mark = way.mark
+        if way.markedAt == port.machine { arrival.mark = way.mark }
         way.recognise(&arrival, at: port.machine)
         for outcome in HostTransit(machine: machine, arrival: arrival).outcomes() {
             var next = way
             next.packet = outcome.packet
-            next.mark = outcome.mark
+            (next.mark, next.markedAt) = (outcome.mark, port.machine)
             if way.part == .request, !machine.knowledge.isFabric {
                 next.connections[port.machine, default: []].append(
                     HostTransit.Connection(
