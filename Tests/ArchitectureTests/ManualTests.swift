@@ -51,7 +51,7 @@ import Testing
         for type in types {
             let whole = try #require(definitions.first { $0.contains("struct \(type): ParsableCommand") }, "\(type)")
             let body = try #require(whole.components(separatedBy: "struct \(type): ParsableCommand").last)
-            let head = try #require(body.components(separatedBy: "@").first)
+            let head = try #require(body.components(separatedBy: "\n}").first?.components(separatedBy: "@").first)
             guard !head.contains("shouldDisplay: false") else { continue }
             let name = try #require(head.components(separatedBy: "commandName: \"").dropFirst().first, "\(type)")
             shown.insert(String(name.prefix { $0 != "\"" }))

@@ -154,9 +154,15 @@ final class ProofBench {
 
                 """
             }
+            let name = lab.name(of: host)
+            // A command that is refused names itself; those after it are tried.
+            let objects = RandomNetwork.objectCommands(state)
+            let adding = objects.isEmpty ? "" : "ip -n \(name) -batch - <<'END' || echo REFUSED\n\(objects)END\n"
             script += """
-                ip \(option) -n \(lab.name(of: host)) -force -batch - <<'END' >/dev/null 2>&1 || true
-                \(cleaning)\(RandomNetwork.routeCommands(state))END
+                ip \(option) -n \(name) -force -batch - <<'END' >/dev/null 2>&1 || true
+                \(cleaning)END
+                \(adding)ip \(option) -n \(name) -force -batch - <<'END' || echo REFUSED
+                \(RandomNetwork.routeCommands(state))END
                 bridge -n \(lab.name(of: host)) -force -batch - <<'END' >/dev/null 2>&1 || true
                 \(RandomNetwork.bridgeCommands(state, after: present[index][host]))END
                 ip netns exec \(lab.name(of: host)) sh -c \

@@ -195,12 +195,16 @@ struct RandomNetwork {
             .joined(separator: "\n") + "\n"
     }
 
-    /// Input of `ip -force -batch -` for the routes of a host.
+    /// Input of `ip -batch -`, without a family, for the next hops of a host: groups have none. Empty if it has none.
+    static func objectCommands(_ state: HostState) -> String {
+        (state.nextHopObjects ?? []).map { "nexthop add \($0)\n" }.joined()
+    }
+
+    /// Input of `ip -batch -` for the routes of a host.
     static func routeCommands(_ state: HostState) -> String {
         let links = state.links.filter { $0.name != "lo" }.map { "link set dev \($0.name) mtu \($0.mtu ?? 1500)" }
         let lines =
             links + state.neighbours.map { "neigh replace \($0)" }
-            + (state.nextHopObjects ?? []).map { "nexthop add \($0)" }
             + state.routes.filter { $0.routeProtocol == 4 }.map { "route add \($0)" }
             + state.policyRules.map { "rule add \($0)" }
         return lines.joined(separator: "\n") + "\n"
