@@ -5,7 +5,8 @@ import Testing
 @Suite struct ControlRequestTests {
     @Test(arguments: [
         "status", "reload", "flush", "flush name web.shop.svc.prod.cluster.local", "flush below cluster.local",
-        "flush cluster prod", "flush name a\\032b\\.c.d", "names * 0", "names prod/shop 5000", "walk prod 1000",
+        "flush cluster prod", "flush missed prod", "flush name a\\032b\\.c.d", "names * 0", "names prod/shop 5000",
+        "walk prod 1000",
         "flush services prod web.shop,db.shop", "flush services prod web.shop,!db.shop",
     ])
     func `a request reads back from its line`(line: String) throws {

@@ -192,7 +192,11 @@ import Testing
         // What is gone is known no more, from whatever source; events that were missed leave what a walk has found.
         seen([], gone: ["new.shop", "web.shop"])
         #expect(listed().count == 2)
+        // To empty the cache takes nothing from the source.
+        let before = listed()
         _ = setting.control.answer(.flush(.cluster("prod")))
+        #expect(listed() == before)
+        _ = setting.control.answer(.flush(.missed("prod")))
         #expect(listed().allSatisfy { $0.hasSuffix("walk") } && listed().count == 2)
     }
 
@@ -223,13 +227,66 @@ import Testing
         inventory.dns.clients = [try IPPrefix(parsing: "10.0.0.0/8")]
         inventory.dns.refuse = .drop
         let policy = ForwardingPolicy(inventory)
+        let board = HealthBoard(servers: 0, groups: policy.groups.count, isProbed: false)
         let walk = AddressWalk(
-            [try IPPrefix(parsing: "10.0.0.0/30")], as: IPAddress(v4: 0x7F00_0001), perSecond: 100_000,
-            policy: { policy }, found: { _, _ in })
+            [try IPPrefix(parsing: "10.0.0.0/30")], as: IPAddress(v4: 0x7F00_0001),
+            AddressWalk.Pace(perSecond: 100_000), serving: { (policy, board) }, found: { _, _ in })
         let thread = try walk.start()
         thread.join()
         #expect(walk.progress.isOver && walk.progress.asked == 4)
         #expect(walk.progress.lost == 4 && walk.progress.answered == 0)
+    }
+
+    @Test(arguments: [true, false])
+    func `a walk of a cluster that fails ends early, and waits for no server that is known as dead`(
+        isKnown: Bool
+    ) throws {
+        let upstream = try TestUpstream { octets, _ in isKnown ? [] : [Array(octets[..<2]) + [0x81, 0x82] + octets[4...]] }
+        var inventory = Inventory()
+        let range = try IPPrefix(parsing: "10.96.0.0/16")
+        inventory.clusters = [Cluster(key: "prod", dns: [upstream.endpoint], services: [range])]
+        let policy = ForwardingPolicy(inventory)
+        let board = HealthBoard(servers: policy.servers.count, groups: policy.groups.count, isProbed: true)
+        if isKnown { board.servers[0].markDead("no answer") }
+        let walk = AddressWalk(
+            [range], as: IPAddress(v4: 0x7F00_0001), AddressWalk.Pace(perSecond: 1_000, failingMilliseconds: 300),
+            serving: { (policy, board) }, found: { _, _ in })
+        try walk.start().join()
+        let progress = walk.progress
+        #expect(progress.isOver && progress.isGivenUp && progress.asked < progress.total)
+        #expect(progress.failed >= 64 && progress.lost == 0, "\(progress)")
+    }
+
+    @Test func `a walk asks as the host's address, and its forwarder is on loopback alone`() throws {
+        // This host's address in another network stands for one that is not loopback.
+        let host = try #require(IPAddress("127.0.0.77"))
+        let upstream = try TestUpstream { _, _ in [] }
+        var inventory = Inventory()
+        inventory.dns.clients = [IPPrefix(only: host)]
+        let range = try IPPrefix(parsing: "10.96.0.0/30")
+        inventory.clusters = [Cluster(key: "prod", dns: [upstream.endpoint], services: [range])]
+        let policy = ForwardingPolicy(inventory)
+        let board = HealthBoard(servers: policy.servers.count, groups: policy.groups.count, isProbed: true)
+        board.servers[0].markDead("no answer")
+        let walk = AddressWalk(
+            [range], as: host, AddressWalk.Pace(perSecond: 1_000), serving: { (policy, board) }, found: { _, _ in })
+        #expect(walk.listener.address == IPAddress(v4: 0x7F00_0001))
+        try walk.start().join()
+        // A client that may not ask would get no answer but REFUSED; both are errors, and this one says which.
+        #expect(walk.progress.answered == 4 && walk.progress.isOver)
+    }
+
+    @Test func `clients of one view share a listing, and those of others do not disturb it`() throws {
+        let setting = try NamedServices(browse: ["127.0.0.0/24"])
+        defer { setting.stop() }
+        let catalogue = setting.control.catalogue
+        try setting.ask("web.shop.svc.prod.cluster.local", from: "127.0.0.9")
+        func listed(_ client: String) throws -> Int { catalogue.names(for: try #require(IPAddress(client))).count }
+        #expect(try listed("127.0.0.9") == 1 && listed("127.0.0.1") == 1)
+        try setting.ask("api.pay.svc.prod.cluster.local", from: "127.0.0.9")
+        // What was listed a moment ago is shown to a neighbour too, though the other view has searched since.
+        #expect(try listed("127.0.0.8") == 1)
+        #expect(catalogue.names(NameScope(), for: try #require(IPAddress("127.0.0.8"))).count == 2)
     }
 
     @Test(arguments: [
@@ -366,12 +423,14 @@ private struct NamedServices {
     func walk(_ cluster: String) throws -> [KnownName] {
         let begun = control.answer(.walk(cluster: cluster, perSecond: 5_000))
         #expect(begun["error"] == nil)
+        var isOver = false
         // Ends: a walk of 16 addresses is over soon; the bound is for a fault.
-        for _ in 0..<6_000 {
+        for _ in 0..<6_000 where !isOver {
             let walks = control.answer(.names(NameScope(), from: .max))["walks"]?.elements ?? []
-            if walks.allSatisfy({ $0["over"]?.boolean == true }) { break }
-            ThisProcess.sleep(milliseconds: 10)
+            isOver = walks.allSatisfy { $0["over"]?.boolean == true }
+            if !isOver { ThisProcess.sleep(milliseconds: 10) }
         }
+        #expect(isOver, "the walk does not end")
         return control.names(in: cluster)
     }
 }

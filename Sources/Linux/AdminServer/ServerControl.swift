@@ -179,8 +179,8 @@ package final class ServerControl: Sendable {
         case .services(let key, let services, let gone):
             guard let suffix = inventory.cluster(key)?.names.first else { return }
             catalogue.noteFacts(of: key, below: suffix, services: services, gone: gone)
-        case .cluster(let key): catalogue.forgetFacts(of: key)
-        case .everything, .name, .below: break
+        case .missed(let key): catalogue.forgetFacts(of: key)
+        case .everything, .name, .below, .cluster: break
         }
     }
 
@@ -196,7 +196,7 @@ package final class ServerControl: Sendable {
             count = cache.removeAll { DomainName($0) == name }
         case .below(let name):
             count = cache.removeAll { DomainName($0)?.isAtOrBelow(name) ?? false }
-        case .cluster(let key), .services(cluster: let key, _, _):
+        case .cluster(let key), .missed(let key), .services(cluster: let key, _, _):
             let policy = server.policy
             guard let group = policy.groups.firstIndex(where: { $0.name == key }) else {
                 let known = policy.groups.map(\.name).joined(separator: ", ")

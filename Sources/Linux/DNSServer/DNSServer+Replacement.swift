@@ -17,6 +17,8 @@ package struct DNSServerChange: Sendable {
     package let cookieSecrets: [SipHash.Key]
     /// The present one, a new one, or nil: no log.
     package let queryLog: QueryLog?
+    /// What another server with the same policy knows of the name servers; nil: what this one knows goes on.
+    package var board: HealthBoard? = nil
 
     /// Creates a DNS server change.
     package init(
@@ -49,7 +51,7 @@ extension DNSServer {
         settings.longestSleepMilliseconds = old.settings.longestSleepMilliseconds
         let retired = retiredListeners.withLock { $0.filter { $0.sockets != nil } }
         let next = CurrentServing(
-            policy: change.policy, board: HealthBoard(policyChange, after: old.board),
+            policy: change.policy, board: change.board ?? HealthBoard(policyChange, after: old.board),
             identity: old.identity.with(cookieSecrets: change.cookieSecrets), settings: settings,
             listeners: try old.listeners.rebound(change.listen, retired: retired),
             queryLog: change.queryLog)

@@ -40,12 +40,14 @@ package final class DNSServer: Sendable {
     ///   - inherited: Sockets of the service manager, used for the endpoints that they are bound to.
     ///   - queryLog: The log that answers are written to; nil: none.
     ///   - news: Called when a name server dies, comes back or changes; nil: no server is probed, and none
-    ///     given up.
+    ///     given up unless `board` says so.
+    ///   - board: What another server with the same policy knows of the name servers, whose prober goes on
+    ///     for both; nil: nothing is known.
     package init(
         listen endpoints: [Endpoint], policy: ForwardingPolicy, workers: Int, cacheOctets: Int = 0,
         settings: DNSServerSettings = DNSServerSettings(), limits: EngineLimits? = nil,
         cookieSecrets: [SipHash.Key] = [], inherited: [InheritedSocket] = [], queryLog: QueryLog? = nil,
-        news: (@Sendable (HealthNews) -> Void)? = nil
+        news: (@Sendable (HealthNews) -> Void)? = nil, sharing board: HealthBoard? = nil
     ) throws(DNSServerError) {
         precondition(workers > 0, "a server has at least one worker")
         let settings = Self.fitted(settings, policy, workers: workers, on: endpoints)
@@ -54,8 +56,10 @@ package final class DNSServer: Sendable {
         let identity = ProcessIdentity(
             secret: SipHash.Key(low: random.next(), high: random.next()), cookieSecrets: cookieSecrets)
         cache = cacheOctets > 0 ? AnswerCache(octets: cacheOctets, hashKey: random.next()) : nil
-        let board = HealthBoard(
-            servers: policy.servers.count, groups: policy.groups.count, isProbed: news != nil)
+        let board =
+            board
+            ?? HealthBoard(
+                servers: policy.servers.count, groups: policy.groups.count, isProbed: news != nil)
         var seeds: [WorkerSeed] = []
         for (index, sockets) in listeners.byWorker.enumerated() {
             let serving = Serving(

@@ -56,7 +56,7 @@ struct NamePurge {
 
     /// Sends the requests.
     private mutating func purge(_ names: ChangedNames) {
-        if names.areUnknown { return ask(.flush(.cluster(cluster))) }
+        if names.areUnknown { ask(.flush(.missed(cluster))) }
         var list: [String] = []
         var length = 0
         for service in names.services.sorted() {

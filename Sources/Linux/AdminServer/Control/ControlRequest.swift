@@ -6,6 +6,7 @@ package import DomainNames
 /// status
 /// reload
 /// flush | flush name NAME | flush below NAME | flush cluster KEY
+/// flush missed KEY                              its follower has missed events
 /// flush services KEY SERVICE.NAMESPACE,...      with ! before one whose endpoints were deleted
 /// names SCOPE FROM
 /// walk CLUSTER PER-SECOND
@@ -70,6 +71,7 @@ package enum ControlRequest: Hashable, Sendable {
         case .flush(.name(let name)): "flush name \(name)"
         case .flush(.below(let name)): "flush below \(name)"
         case .flush(.cluster(let key)): "flush cluster \(key)"
+        case .flush(.missed(let key)): "flush missed \(key)"
         case .names(let scope, let from): "names \(scope.text) \(from)"
         case .walk(let cluster, let rate): "walk \(cluster) \(rate)"
         case .flush(.services(let key, let services, let gone)):
@@ -88,13 +90,16 @@ package enum FlushScope: Hashable, Sendable {
     case below(DomainName)
     /// The answers of a cluster; `upstream` means the servers of `dns.upstream`.
     case cluster(String)
+    /// The same, because a follower has missed changes of the cluster: what it has seen of services no longer
+    /// holds either.
+    case missed(String)
     /// The names of a cluster's services, each as `SERVICE.NAMESPACE`, and all names below them: of those
     /// that have endpoints, and of those that may have none any more.
     case services(cluster: String, [String], gone: [String] = [])
 
     fileprivate init(kind: String, _ value: String) throws(ControlRequestError) {
-        if kind == "cluster" {
-            self = .cluster(value)
+        if kind == "cluster" || kind == "missed" {
+            self = kind == "cluster" ? .cluster(value) : .missed(value)
             return
         }
         let name: DomainName
@@ -127,7 +132,7 @@ extension ControlRequestError: CustomStringConvertible {
         switch self {
         case .unknown:
             "unknown request, expected: status, reload, flush, flush name NAME, flush below NAME,"
-                + " flush cluster KEY, flush services KEY SERVICE.NAMESPACE,..., names SCOPE FROM,"
+                + " flush cluster KEY, flush missed KEY, flush services KEY SERVICE.NAMESPACE,..., names SCOPE FROM,"
                 + " walk CLUSTER PER-SECOND"
         case .badName(let error): "the name \(error)"
         case .tooLong: "the request is longer than \(ControlRequest.longestLine) octets"

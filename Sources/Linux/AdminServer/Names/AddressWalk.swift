@@ -16,12 +16,12 @@ import Time
 final class AddressWalk: Sendable {
     /// This host, as the server sees it.
     private let client: IPAddress
-    /// Gives the policy in use.
-    private let policy: @Sendable () -> ForwardingPolicy
+    /// Gives the policy in use, and what is known of its servers: a dead one is not waited for.
+    private let serving: @Sendable () -> Serving
     /// The ranges whose addresses are asked for, in order.
     private let ranges: [IPPrefix]
-    /// Questions a second.
-    private let perSecond: Int
+    /// How fast it asks, and when it gives up.
+    private let pace: Pace
     /// Called for each name that was found, on the walk's thread.
     private let found: @Sendable (IPAddress, DomainName) -> Void
     /// How far it is.
@@ -45,6 +45,8 @@ final class AddressWalk: Sendable {
         var lost = 0
         /// True once the thread has ended.
         var isOver = false
+        /// True if it has ended before its last address, because nothing was answered any more.
+        var isGivenUp = false
 
         /// Adds the questions and answers of another walk.
         mutating func add(_ other: Progress) {
@@ -57,6 +59,19 @@ final class AddressWalk: Sendable {
         }
     }
 
+    /// Policy and board that belong together.
+    typealias Serving = (policy: ForwardingPolicy, board: HealthBoard)
+
+    /// How fast a walk asks, and when it gives up.
+    struct Pace: Hashable, Sendable {
+        /// Questions a second, at least 1.
+        var perSecond: Int
+        /// For how long every answer may be an error, in milliseconds: longer than a server's restart.
+        var failingMilliseconds = 5_000
+    }
+
+    /// The fewest errors in a row that end a walk.
+    private static let fewestFailures = 64
     /// The most addresses of one walk: a /12.
     static let mostAddresses = 1 << 20
     /// The most questions without an answer: no more are sent until some are answered or lost, so that a
@@ -68,17 +83,17 @@ final class AddressWalk: Sendable {
 
     /// - Parameters:
     ///   - client: The address that asks, one of this host.
-    ///   - policy: Gives the policy in use.
+    ///   - serving: Gives the policy in use, and the board that belongs to it.
     ///   - found: Called for each name, on the walk's thread.
     init(
-        _ ranges: [IPPrefix], as client: IPAddress, perSecond: Int,
-        policy: @escaping @Sendable () -> ForwardingPolicy,
+        _ ranges: [IPPrefix], as client: IPAddress, _ pace: Pace,
+        serving: @escaping @Sendable () -> Serving,
         found: @escaping @Sendable (IPAddress, DomainName) -> Void
     ) {
         self.client = client
-        self.policy = policy
+        self.serving = serving
         self.ranges = ranges
-        self.perSecond = max(1, perSecond)
+        self.pace = pace
         self.found = found
         var progress = Progress()
         progress.total = Self.addressCount(of: ranges)
@@ -113,16 +128,18 @@ final class AddressWalk: Sendable {
 
     /// Starts the forwarder and the thread.
     func start() throws(StartError) -> NativeThread {
-        let asked = policy()
+        let serving = serving()
         let server: DNSServer
         do throws(DNSServerError) {
-            server = try DNSServer(listen: [listener], policy: asked, workers: 1)
+            server = try DNSServer(
+                listen: [listener], policy: serving.policy, workers: 1, sharing: serving.board)
             try server.start()
         } catch {
             throw .server(error)
         }
         do throws(Errno) {
-            let socket = try DatagramSocket.connect(to: server.boundEndpoints.first ?? listener)
+            let forwarder = server.boundEndpoints.first ?? listener
+            let socket = try DatagramSocket.connect(to: forwarder, from: client)
             let epoll = try Epoll()
             try epoll.add(socket, .readable, token: 0)
             let sockets = Sockets(server, socket: socket, epoll: epoll)
@@ -133,8 +150,11 @@ final class AddressWalk: Sendable {
         }
     }
 
-    /// Where the forwarder listens: with a port that the kernel chooses.
-    private var listener: Endpoint { Endpoint(address: client, port: 0) }
+    /// Where the forwarder listens: on loopback, which no other host reaches, with a port that the kernel
+    /// chooses. The questions come from `client` all the same.
+    var listener: Endpoint {
+        Endpoint(address: client.family == .v4 ? IPAddress(v4: 0x7F00_0001) : IPAddress(v6: 1), port: 0)
+    }
 
     /// The forwarder, the socket that asks it, and what waits for that.
     private final class Sockets: Sendable {
@@ -151,12 +171,13 @@ final class AddressWalk: Sendable {
 
     /// Gives the forwarder the policy in use, if a reload has changed it.
     private func follow(on server: DNSServer) {
-        let policy = policy()
-        guard policy !== server.policy else { return }
+        let serving = serving()
+        guard serving.policy !== server.policy else { return }
+        var change = DNSServerChange(
+            listen: [listener], policy: serving.policy, settings: DNSServerSettings(), cookieSecrets: [])
+        change.board = serving.board
         // What fails is tried again with the next turn; names are listed by the policy in use in any case.
-        _ = try? server.replace(
-            DNSServerChange(
-                listen: [listener], policy: policy, settings: DNSServerSettings(), cookieSecrets: []))
+        _ = try? server.replace(change)
     }
 
     /// Asks for all addresses, then waits for the last answers.
@@ -171,12 +192,13 @@ final class AddressWalk: Sendable {
         var sent = 0
         var hasMore = true
         var events = EpollEvents(capacity: 1)
+        var failures = FailureRun(since: start)
         // Ends: every turn waits, and each question is answered or lost after a bounded time.
         while !isStopped.load(ordering: .relaxed), hasMore || open.count > 0 {
             follow(on: sockets.server)
             let now = MonotonicClock.now
             let lost = open.removeLost(before: now.advanced(milliseconds: -Self.answerMilliseconds))
-            let due = Int(now.nanoseconds(since: start) * Int64(perSecond) / 1_000_000_000) + 1
+            let due = Int(now.nanoseconds(since: start) * Int64(max(1, pace.perSecond)) / 1_000_000_000) + 1
             while sent < due, open.count < Self.mostOpen, hasMore {
                 guard let address = addresses.next() else {
                     hasMore = false
@@ -191,9 +213,31 @@ final class AddressWalk: Sendable {
             }
             _ = try? sockets.epoll.wait(into: &events, milliseconds: hasMore ? 2 : 50)
             receive(from: sockets.socket, &open)
+            if failures.note(progress, at: MonotonicClock.now) >= pace.failingMilliseconds {
+                state.withLock { $0.isGivenUp = true }
+                break
+            }
         }
         sockets.server.stop()
         state.withLock { $0.isOver = true }
+    }
+
+    /// Errors and lost questions since the last answer that is none.
+    private struct FailureRun {
+        /// Answers without an error, and all failures, until the last such answer.
+        private var (answers, failures) = (0, 0)
+        /// When that answer came.
+        private var time: MonotonicTime
+
+        init(since start: MonotonicTime) { time = start }
+
+        /// How long there have been failures alone, in milliseconds; 0 while they are few.
+        mutating func note(_ progress: Progress, at now: MonotonicTime) -> Int {
+            let known = progress.answered - progress.failed
+            let failed = progress.failed + progress.lost
+            if known != answers { (answers, failures, time) = (known, failed, now) }
+            return failed - failures < fewestFailures ? 0 : Int(now.nanoseconds(since: time) / 1_000_000)
+        }
     }
 
     /// The questions in flight by their message ID, the oldest first.

@@ -31,10 +31,11 @@ final class NameCatalogue: Sendable {
     /// How long the names of a search are kept for the next one.
     private static let searchSeconds = 3
 
-    /// The names whose first page was asked for last.
-    private let lastListing = Mutex<Listing?>(nil)
-    /// The names that were searched last.
-    private let lastSearched = Mutex<Listing?>(nil)
+    /// The most listings that are kept: a few views are searched, and some scopes listed, at the same time.
+    private static let mostListings = 8
+
+    /// What was listed lately, the latest last.
+    private let listings = Mutex<[Listing]>([])
 
     /// Walks, and what they found.
     private struct Walks {
@@ -48,18 +49,26 @@ final class NameCatalogue: Sendable {
         var thread: NativeThread?
     }
 
-    /// What a client was shown.
+    /// What clients of a view were shown: they may all ask the same.
     private struct Listing {
-        /// The client.
-        let client: IPAddress
-        /// What was asked for.
-        let scope: NameScope
-        /// Says what the client may ask.
+        /// What it is for.
+        let key: ListingKey
+        /// Says what the clients may ask.
         let policy: ForwardingPolicy
         /// When it was made.
         let time: MonotonicTime
         /// In order.
         let names: [KnownName]
+    }
+
+    /// What a listing is for.
+    private struct ListingKey: Hashable {
+        /// The view.
+        let view: Int
+        /// What was asked for.
+        let scope: NameScope
+        /// True for a search, false for a list with pages.
+        let isSearch: Bool
     }
 
     /// When a follower last saw endpoints of a service.
@@ -97,34 +106,33 @@ final class NameCatalogue: Sendable {
     /// first page they are those that it was part of.
     func listing(_ scope: NameScope, from: Int) -> [KnownName] {
         let seconds = from > 0 ? Self.listingSeconds : 0
-        return listing(scope, for: hostClient, noOlderThan: seconds, in: lastListing)
+        guard let view = server.policy.view(of: hostClient) else { return [] }
+        return listing(ListingKey(view: view, scope: scope, isSearch: false), noOlderThan: seconds)
     }
 
     /// All names that `client` may ask for, as they were a moment ago: a search is asked with each key that
     /// is pressed.
     func names(for client: IPAddress) -> [KnownName] {
-        listing(NameScope(), for: client, noOlderThan: Self.searchSeconds, in: lastSearched)
+        guard let view = server.policy.view(of: client) else { return [] }
+        let key = ListingKey(view: view, scope: NameScope(), isSearch: true)
+        return listing(key, noOlderThan: Self.searchSeconds)
     }
 
-    /// The names that a client is shown.
+    /// The names that clients are shown.
     ///
-    /// - Parameters:
-    ///   - seconds: The age of an earlier listing that may be shown once more.
-    ///   - last: Where that is.
-    private func listing(
-        _ scope: NameScope, for client: IPAddress, noOlderThan seconds: Int,
-        in last: borrowing Mutex<Listing?>
-    ) -> [KnownName] {
+    /// - Parameter seconds: The age of an earlier listing that may be shown once more.
+    private func listing(_ key: ListingKey, noOlderThan seconds: Int) -> [KnownName] {
         let policy = server.policy
         let now = MonotonicClock.now
-        if let last = last.withLock({ $0 }), last.client == client, last.scope == scope,
-            last.policy === policy, now.seconds(since: last.time) < seconds
-        {
-            return last.names
+        let last = listings.withLock { $0.last { $0.key == key && $0.policy === policy } }
+        if let last, now.seconds(since: last.time) < seconds { return last.names }
+        let names = names(key.scope, policy, view: key.view)
+        let listing = Listing(key: key, policy: policy, time: now, names: names)
+        listings.withLock { listings in
+            listings.removeAll { $0.key == key || $0.policy !== policy }
+            if listings.count >= Self.mostListings { listings.removeFirst() }
+            listings.append(listing)
         }
-        let names = names(scope, for: client)
-        let listing = Listing(client: client, scope: scope, policy: policy, time: now, names: names)
-        last.withLock { $0 = listing }
         return names
     }
 
@@ -141,20 +149,20 @@ final class NameCatalogue: Sendable {
         return page
     }
 
-    /// Forgets a listing whose further pages are not asked for; call it every few seconds.
+    /// Forgets listings whose further pages are not asked for; call it every few seconds.
     func tick() {
         let now = MonotonicClock.now
-        func forget(_ last: inout Listing?) {
-            if let time = last?.time, now.seconds(since: time) >= Self.listingSeconds { last = nil }
-        }
-        lastListing.withLock { forget(&$0) }
-        lastSearched.withLock { forget(&$0) }
+        listings.withLock { $0.removeAll { now.seconds(since: $0.time) >= Self.listingSeconds } }
     }
 
     /// The names in `scope` that `client` may ask for, in order, each once.
     func names(_ scope: NameScope, for client: IPAddress) -> [KnownName] {
         let policy = server.policy
-        guard let view = policy.view(of: client) else { return [] }
+        return policy.view(of: client).map { names(scope, policy, view: $0) } ?? []
+    }
+
+    /// The names in `scope` that clients of `view` may ask for, in order, each once.
+    private func names(_ scope: NameScope, _ policy: ForwardingPolicy, view: Int) -> [KnownName] {
         let now = MonotonicClock.now
         var known: [Found: KnownName] = [:]
         for (found, sighting) in walks.withLock({ $0.found })
@@ -258,7 +266,8 @@ final class NameCatalogue: Sendable {
                 "the service ranges of \(cluster.key) have more than \(AddressWalk.mostAddresses) addresses"
         }
         let walk = AddressWalk(
-            ranges, as: hostClient, perSecond: perSecond, policy: { [server] in server.policy }
+            ranges, as: hostClient, AddressWalk.Pace(perSecond: perSecond),
+            serving: { [server] in server.policyAndBoard }
         ) { [weak self] address, name in
             self?.note(name, of: cluster.key, at: address)
         }
@@ -323,7 +332,7 @@ final class NameCatalogue: Sendable {
                     ("asked", .integer(progress.asked)), ("answered", .integer(progress.answered)),
                     ("found", .integer(progress.found)), ("failed", .integer(progress.failed)),
                     ("lost", .integer(progress.lost)),
-                    ("over", .boolean(progress.isOver)),
+                    ("over", .boolean(progress.isOver)), ("given-up", .boolean(progress.isGivenUp)),
                 ])
             })
     }
