@@ -41,7 +41,8 @@ import Testing
             let status = try setting.page("/status.json", for: client)
             #expect(status.contains(TwoViews.failedInBoth), "it may ask for the name: without the reason it is shown")
             exits.append(("status", status))
-            exits.append(("page", try setting.page("/", for: client)))
+            for path in ["/", "/metrics", "/ready"] { exits.append((path, try setting.page(path, for: client))) }
+            #expect(try setting.page("/metrics", for: client).contains("cluster=\"dev\""))
             exits += try setting.answers(for: client)
             exits += try setting.searches(as: client)
             for (exit, text) in exits {
@@ -61,6 +62,12 @@ import Testing
             let text = try setting.page(path, for: TwoViews.stranger)
             #expect(!text.contains("svc.") && !text.contains(TwoViews.insider), "\(path)")
         }
+        // One that no prefix of dns.clients has may ask nothing, and is shown no cluster.
+        for path in ["/names.json?find=", "/status.json", "/"] {
+            let text = try setting.page(path, for: TwoViews.outside).lowercased()
+            for word in TwoViews.forbidden + ["\"dev\"", ">dev<"] { #expect(!text.contains(word), "\(word) by \(path)") }
+        }
+        #expect(try setting.page("/metrics", for: TwoViews.outside).contains("cluster=\"zprod\""))
     }
 }
 
@@ -73,6 +80,8 @@ private struct TwoViews {
     static let insiderOfBoth = "127.0.0.7"
     /// May ask for everything, but not list names.
     static let stranger = "127.0.1.7"
+    /// May ask for nothing.
+    static let outside = "192.0.2.1"
 
     /// A name that an outsider may ask for, and no cluster of `insiderOfBoth` answers.
     static let failedInBoth = "sick.web.svc.cluster.local"
@@ -177,12 +186,14 @@ private struct TwoViews {
         _ = try ask(TestMessage.question(Self.failedInBoth, id: 7), from: Self.insiderOfBoth)
         _ = try ask(TestMessage.question("docs.web.svc.dev.cluster.local", id: 7), from: Self.outsider)
         #expect(control.answer(.walk(cluster: "zprod", perSecond: 1_000))["error"] == nil)
+        var isFull = false
         // Ends: both are over soon; the bound is for a fault.
-        for _ in 0..<6_000 {
+        for _ in 0..<6_000 where !isFull {
             let walks = control.answer(.names(NameScope(), from: .max))["walks"]?.elements ?? []
-            if walks.allSatisfy({ $0["over"]?.boolean == true }), control.status.latestAnswers.count >= 14 { break }
-            ThisProcess.sleep(milliseconds: 10)
+            isFull = walks.allSatisfy { $0["over"]?.boolean == true } && control.status.latestAnswers.count >= 14
+            if !isFull { ThisProcess.sleep(milliseconds: 10) }
         }
+        #expect(isFull, "the server is not filled: \(control.status.latestAnswers.count) answers")
     }
 
     /// From now on this host is of the outsiders' view.

@@ -16,7 +16,7 @@ package struct AdminPages: Sendable {
     package func respond(_ request: HTTPServer.PageRequest) -> HTTPResponse? {
         switch request.path {
         case "/": page(for: request.client)
-        case "/metrics": HTTPResponse(.ok, .metrics, control.metrics)
+        case "/metrics": HTTPResponse(.ok, .metrics, control.metrics(for: request.client))
         case "/health": HTTPResponse(.ok, .text, "ok\n")
         case "/ready": ready(for: request.client)
         case "/status.json": statusJSON(for: request.client)
@@ -50,10 +50,13 @@ package struct AdminPages: Sendable {
             .ok, .page, StatusPage(control.status(for: client)).document(nonce: nonce), nonce: nonce)
     }
 
-    /// Whether questions can be asked; the clusters and their servers are named to this host alone.
+    /// Whether questions can be asked; the clusters and their servers are named to this host alone, and only
+    /// if its view may ask all of them.
     private func ready(for client: IPAddress) -> HTTPResponse {
         let readiness = control.readiness
-        let isWhole = readiness.isReady || HostAddresses.isLocal(client)
+        let isWhole =
+            readiness.isReady
+            || HostAddresses.isLocal(client) && control.hiddenClusters(from: client).isEmpty
         let lines = isWhole ? readiness.lines : Array(readiness.lines.prefix(1))
         return HTTPResponse(
             readiness.isReady ? .ok : .unavailable, .text, lines.joined(separator: "\n") + "\n")

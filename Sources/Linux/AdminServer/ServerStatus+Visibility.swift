@@ -3,26 +3,60 @@ import DomainNames
 import Forwarding
 import IPAddressing
 import Inventory
+import LinuxSystem
 
 extension ServerControl {
     /// The state of the server as it is shown to a client over HTTP: with names and clients only if
-    /// `browse.clients` has it, and without what its view may not ask. A client without a view is shown all
-    /// clusters: it may watch the server without asking names.
+    /// `browse.clients` has it, and without what its view may not ask. One without a view may ask nothing,
+    /// and is shown no clusters, unless it is on this host.
     func status(for client: IPAddress) -> ServerStatus {
         var status = status
-        let (policy, inventory) = (server.policy, inventory)
+        let policy = server.policy
         let view = policy.view(of: client)
         let mayBrowse = inventory.browse.objection(to: client) == nil
-        let hidden = inventory.clusters.map(\.key).filter { cluster in
-            view.map { !policy.mayAsk(cluster: cluster, view: $0) } ?? false
-        }
+        let isWatching = view == nil && HostAddresses.isLocal(client)
         func mayAsk(_ text: String) -> Bool {
             guard let view, let name = try? DomainName(parsing: text) else { return false }
             return policy.mayAsk(name, view: view)
         }
-        status.hide(Set(hidden), mayAsk: { view == nil || mayAsk($0) }, maySee: { mayBrowse && mayAsk($0) })
+        status.hide(
+            Set(hiddenClusters(from: client)), mayAsk: { isWatching || mayAsk($0) },
+            maySee: { mayBrowse && mayAsk($0) })
         if !mayBrowse { status.hideClients() }
         return status
+    }
+
+    /// The keys of the clusters that a client is not shown.
+    func hiddenClusters(from client: IPAddress) -> [String] {
+        let policy = server.policy
+        let keys = inventory.clusters.map(\.key)
+        guard let view = policy.view(of: client) else { return HostAddresses.isLocal(client) ? [] : keys }
+        return keys.filter { !policy.mayAsk(cluster: $0, view: view) }
+    }
+
+    /// The metrics as they are shown to a client: without the lines about clusters that its view may not
+    /// ask. One without a view is a collector, which `admin.clients` lets read them: it gets all.
+    func metrics(for client: IPAddress) -> String {
+        guard server.policy.view(of: client) != nil else { return metrics }
+        let hidden = Set(hiddenClusters(from: client))
+        guard !hidden.isEmpty else { return metrics }
+        let lines = metrics.split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.filter { !$0.namesCluster(of: hidden) }.joined(separator: "\n")
+    }
+}
+
+extension Substring {
+    /// True for a metric with one of the clusters in the value of a label, which may be a path or a host.
+    fileprivate func namesCluster(of hidden: Set<String>) -> Bool {
+        guard !hasPrefix("#") else { return false }
+        // Every second part is a value: what is escaped in it is no cluster's key.
+        let values = split(separator: "\"", omittingEmptySubsequences: false).enumerated()
+        return values.contains { index, value in
+            index % 2 == 1
+                && value.split { $0 == "/" || $0 == "," || $0.isWhitespace }.contains { word in
+                    hidden.contains(String(word))
+                }
+        }
     }
 }
 
