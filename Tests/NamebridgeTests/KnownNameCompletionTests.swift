@@ -1,3 +1,5 @@
+import AdminServer
+import DomainNames
 import Testing
 
 @testable import namebridge
@@ -11,6 +13,17 @@ import Testing
                 "Web.shop", "_http._tcp.web.shop", "db.shop", "prod/shop-2", "web.shop",
             ])
         #expect(KnownNameCompletion.suggestions(texts, "we") == ["web.shop"])
+    }
+
+    @Test(arguments: [
+        ("prod/shpo", "did you mean prod/shop?"), ("prdo", "did you mean prod?"), ("*/shpo", "did you mean */shop?"),
+        ("prod/shop", nil), ("elsewhere", nil), ("*/elsewhere", nil),
+    ])
+    func `a scope without names leads to the nearest one that has some`(typed: String, hint: String?) throws {
+        let names = try ["web.shop.svc.prod.cluster.local", "api.pay.svc.prod.cluster.local"].map {
+            KnownName(name: try DomainName(parsing: $0), cluster: "prod", source: .walk, ageSeconds: 1)
+        }
+        #expect(KnownNames.hint(for: try #require(NameScope(typed)), among: names) == hint)
     }
 
     @Test(arguments: [

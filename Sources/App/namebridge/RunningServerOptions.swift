@@ -20,6 +20,9 @@ struct RunningServerOptions: ParsableArguments {
         if demo, control.control != nil { throw ValidationError("--demo goes without --control.") }
     }
 
+    /// Where it may listen for commands.
+    var clientPaths: [String] { control.clientPaths(isDemo: demo) }
+
     /// Sends it a request.
     ///
     /// - Parameter timeoutMilliseconds: The time limit for its answer.
@@ -29,7 +32,7 @@ struct RunningServerOptions: ParsableArguments {
     ) throws -> JSONValue {
         do throws(ControlError) {
             return try ControlClient.ask(
-                request, at: control.clientPaths(isDemo: demo), timeoutMilliseconds: timeoutMilliseconds
+                request, at: clientPaths, timeoutMilliseconds: timeoutMilliseconds
             ).answer
         } catch .noServer where demo {
             printError("namebridge: no demo runs: start it with namebridge serve --demo")

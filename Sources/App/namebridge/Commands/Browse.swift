@@ -1,5 +1,6 @@
 import AdminServer
 import ArgumentParser
+import Inventory
 import JSON
 import LinuxSystem
 
@@ -94,6 +95,9 @@ struct Browse: ParsableCommand {
         return "\(count("asked")) of \(count("addresses")) addresses asked, \(count("found")) names,"
             + " \(count("failed")) errors"
             + (lost == 0 ? "" : ", \(count("lost")) without an answer: their names are not known")
+            + (walk["given-up"]?.boolean == true
+                ? "; the walk has ended early: nothing but errors for seconds, see \"namebridge status\""
+                : "")
     }
 
     /// A table of the names.
@@ -102,8 +106,12 @@ struct Browse: ParsableCommand {
     private func show(_ names: [KnownName], _ scope: NameScope, _ paths: JSONValue) {
         guard !names.isEmpty else {
             let place = scope == NameScope() ? "" : " of \(scope.text)"
-            return print(
+            print(
                 "no name is known\(place); \"namebridge browse --walk CLUSTER\" asks a cluster for its names")
+            guard scope != NameScope() else { return }
+            let known = KnownNames.read(at: options.clientPaths, most: 100_000)
+            if let hint = KnownNames.hint(for: scope, among: known) { print(hint.printable) }
+            return
         }
         var table = TextTable([.left, .left, .left, .left, .left, .right])
         table.add(["CLUSTER", "NAME", "ADDRESS", "PATH", "SOURCE", "AGE"])

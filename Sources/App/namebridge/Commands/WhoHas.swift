@@ -139,15 +139,9 @@ struct WhoHas: ParsableCommand {
         }
     }
 
-    /// The names that a running server knows, the first page of them; empty without one.
+    /// The names that a running server knows; empty without one.
     private var knownNames: [DomainName] {
-        do throws(ControlError) {
-            let request = ControlRequest.names(NameScope(), from: 0)
-            let answer = try ControlClient.ask(request, at: control.clientPaths(isDemo: demo.demo)).answer
-            return (answer["names"]?.elements ?? []).compactMap(KnownName.init(json:)).map(\.name)
-        } catch {
-            return []
-        }
+        KnownNames.read(at: control.clientPaths(isDemo: demo.demo), most: 100_000).map(\.name)
     }
 
     /// The name of the command line.

@@ -1,6 +1,5 @@
 import AdminServer
 import ArgumentParser
-import JSON
 
 /// Completes words of the command line with what the running server knows and shows to this host.
 enum KnownNameCompletion {
@@ -24,24 +23,13 @@ enum KnownNameCompletion {
 
     /// Scopes such as `prod` and `prod/shop` that begin with `prefix`, each once.
     static func scopes(_ words: [String], _ index: Int, _ prefix: String) -> [String] {
-        let scopes = known.flatMap { known -> [String] in
-            let labels = "\(known.name)".split(separator: ".")
-            guard let top = labels.firstIndex(of: "svc"), top > 0 else { return [known.cluster] }
-            return [known.cluster, "\(known.cluster)/\(labels[top - 1])"]
-        }
-        return suggestions(scopes, prefix)
+        suggestions(Array(KnownNames.scopes(of: known)), prefix)
     }
 
     /// The first page of the names that are known; empty without a server.
     private static var known: [KnownName] {
         guard let options = try? ControlOptions.parse([]) else { return [] }
-        do throws(ControlError) {
-            let request = ControlRequest.names(NameScope(), from: 0)
-            let answer = try ControlClient.ask(request, at: options.clientPaths()).answer
-            return (answer["names"]?.elements ?? []).compactMap(KnownName.init(json:))
-        } catch {
-            return []
-        }
+        return KnownNames.read(at: options.clientPaths(), most: 1)
     }
 
     /// Those that begin with `prefix`, each once and in order, without those that have other octets than
