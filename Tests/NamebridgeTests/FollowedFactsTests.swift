@@ -104,6 +104,34 @@ import Time
         #expect(!String(decoding: others.whole, as: UTF8.self).contains("facts: ["))
     }
 
+    @Test func `a map may stand for ranges that are still to be found, and contradicts those that are`() throws {
+        func errors(_ facts: [ClusterFacts], _ written: String = "") -> [String] {
+            let text = "clusters: { prod: { follow: { context: prod }, map: { 10.244.0.0/16: 10.200.0.0/16 }\(written) } }\n"
+            return InventoryFile.errors(Array(text.utf8), with: facts, name: "x").map(\.message)
+        }
+        func found(_ pods: String, _ services: String?) throws -> ClusterFacts {
+            let range = services.map { "\nservices: { value: [\($0)], since: \"2026-07-01T08:30:00Z\", from: x }" } ?? ""
+            let text =
+                "facts: 1\ncluster: prod\ncontext: prod\npods: { value: [\(pods)], since: \"2026-07-01T08:30:00Z\", from: x }\(range)\n"
+            let read = InventoryFile.readFacts(Array(text.utf8), name: "x")
+            return try #require(read.facts, "\(read.problems)")
+        }
+        #expect(errors([]) == [])
+        #expect(errors([try found("10.244.0.0/16", "10.96.0.0/16")]) == [])
+        // Where services are not found, the range may be theirs.
+        #expect(errors([try found("10.245.0.0/16", nil)]) == [])
+        let contradiction = errors([try found("10.245.0.0/16", "10.96.0.0/16")])
+        #expect(contradiction.count == 1 && contradiction.first?.contains("outside of pods and services") == true)
+        #expect(errors([], ", pods: [10.245.0.0/16], services: [10.96.0.0/16]").count == 1)
+        // Facts that contradict the map are refused before they are written, and say why.
+        let file = try TemporaryFile(
+            "clusters: { prod: { follow: { context: prod }, map: { 10.244.0.0/16: 10.200.0.0/16 } } }\n")
+        let trial = FactsTrial(configuration: file.path, known: KnownFacts())
+        #expect(trial.objection(to: try found("10.244.0.0/16", "10.96.0.0/16")) == nil)
+        let objection = try #require(trial.objection(to: try found("10.245.0.0/16", "10.96.0.0/16")))
+        #expect(objection.contains("contradicts the configuration") && objection.contains("10.244.0.0/16"))
+    }
+
     @Test func `a second follower of a folder is refused`() throws {
         let path = "/tmp/namebridge-two-followers-\(UUID().uuidString)"
         let folder = try StateFolder(forAll: path)

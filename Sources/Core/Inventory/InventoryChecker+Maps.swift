@@ -56,7 +56,13 @@ extension InventoryChecker {
         for pair in map.pairs {
             let here = path + "map" + pair.inner.description
             claims.append(Claim(prefix: pair.inner, path: here, owner: "", purpose: ""))
-            if table.longestMatch(pair.inner.address)?.contains(pair.inner) != true {
+            guard table.longestMatch(pair.inner.address)?.contains(pair.inner) != true else { continue }
+            if place.isAwaited {
+                warn(
+                    at: here,
+                    "found \(pair.inner), and not all of \(words) are known yet: it is used once \"namebridge"
+                        + " follow\" has found them")
+            } else {
                 error(
                     at: here,
                     "found \(pair.inner), which is outside of \(words), expected a prefix inside them")
@@ -185,12 +191,15 @@ struct MappedPlace {
     let path: InventoryPath
     /// What becomes of addresses that the map leaves out.
     let leftOut: String
+    /// True if its ranges are still to be found: the map may stand for them.
+    let isAwaited: Bool
 
     /// The pods and services of a cluster.
     init(_ cluster: Cluster, leftOut: String) {
         ranges = [("pods", cluster.pods), ("services", cluster.services)]
         path = InventoryPath("clusters") + cluster.key
         self.leftOut = leftOut
+        isAwaited = cluster.follow != nil && (cluster.pods.isEmpty || cluster.services.isEmpty)
     }
 
     /// The networks of a site.
@@ -198,5 +207,6 @@ struct MappedPlace {
         ranges = [("networks", site.networks)]
         path = InventoryPath("sites") + site.key
         self.leftOut = leftOut
+        isAwaited = false
     }
 }
