@@ -7,10 +7,7 @@ import Synchronization
 /// A file that is laid out in another way than `ClusterFacts.yaml` does, or has any problem, is read whole.
 enum FactsMemory {
     /// By the name of the file.
-    private static let files = Mutex<[String: File]>([:])
-
-    /// More files are not remembered.
-    private static let mostFiles = 64
+    private static let files = Mutex(Recent<File>(limit: 1_024))
 
     /// A file as it was read, without a problem.
     private struct File {
@@ -28,7 +25,7 @@ enum FactsMemory {
     static func facts(
         in octets: [UInt8], name: String, _ read: ([UInt8]) -> ClusterFacts?
     ) -> ClusterFacts? {
-        guard let known = files.withLock({ $0[name] }) else { return nil }
+        guard let known = files.withLock({ $0.take(name) }) else { return nil }
         if known.octets == octets { return known.facts }
         guard !known.nodes.isEmpty, let text = FactsText(octets) else { return nil }
         let changed = text.lines.filter { known.nodes[$0] == nil }
@@ -55,9 +52,39 @@ enum FactsMemory {
             nodes = Dictionary(zip(text.lines, found)) { first, _ in first }
         }
         files.withLock { [nodes] files in
-            if files.count >= mostFiles, files[name] == nil { files = [:] }
-            files[name] = File(octets: octets, facts: facts, nodes: nodes)
+            files.insert(File(octets: octets, facts: facts, nodes: nodes), for: name)
         }
+    }
+}
+
+/// Values by name, as many as `limit`: a further one takes the place of the one that was used longest ago.
+struct Recent<Value: Sendable>: Sendable {
+    /// The most values, at least 1.
+    let limit: Int
+    /// Each with the number of its last use.
+    private var values: [String: (value: Value, use: Int)] = [:]
+    /// Uses so far.
+    private var uses = 0
+
+    /// An empty memory.
+    init(limit: Int) { self.limit = limit }
+
+    /// The value of a name, which is used with this; nil if there is none.
+    mutating func take(_ name: String) -> Value? {
+        guard let value = values[name]?.value else { return nil }
+        uses += 1
+        values[name]?.use = uses
+        return value
+    }
+
+    /// Remembers the value of a name.
+    mutating func insert(_ value: Value, for name: String) {
+        uses += 1
+        values[name] = (value, uses)
+        guard values.count > limit, let oldest = values.min(by: { $0.value.use < $1.value.use }) else {
+            return
+        }
+        values[oldest.key] = nil
     }
 }
 
