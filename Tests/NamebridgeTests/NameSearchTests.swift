@@ -116,6 +116,48 @@ import Testing
         #expect(result.code == code, "\(reason): \(result.errors)")
     }
 
+    @Test func `a watch prints each change, and a cluster that has become silent as it was`() throws {
+        let state = LastOctet()
+        let server = try TestUpstream { octets, _ in
+            guard var message = try? PlainMessage(decoding: octets), let question = message.questions.first else {
+                return []
+            }
+            let octet = UInt8(state.value.load(ordering: .relaxed))
+            message.additionals = []
+            if octet > 0, question.type == 1 {
+                message.answers = [PlainRecord(question.name, type: 1, [.octets([10, 96, 0, octet])])]
+            }
+            message.flags = octet == 0 ? 0x8182 : 0x8580
+            return [message.encoded()]
+        }
+        let file = try TemporaryFile("clusters: { prod: { dns: [\"\(server.endpoint)\"], services: [10.96.0.0/16] } }\n")
+        let output = Pipe()
+        let running = try Program.start(
+            ["who-has", "--watch", "web.shop", "--config", file.path, "--control", file.path + ".sock"],
+            output: output.fileHandleForWriting)
+        try output.fileHandleForWriting.close()
+        defer {
+            running.process.terminate()
+            running.process.waitUntilExit()
+        }
+        var text = ""
+        func read(until words: String) {
+            while !text.contains(words) {  // ends with the output, at the latest when the program ends
+                let piece = output.fileHandleForReading.availableData
+                guard !piece.isEmpty else { break }
+                text += String(decoding: piece, as: UTF8.self)
+            }
+            #expect(text.contains(words), "\(text)")
+        }
+        read(until: "10.96.0.7")
+        state.value.store(8, ordering: .relaxed)
+        read(until: "10.96.0.8")
+        #expect(text.components(separatedBy: "10.96.0.7").count == 2, "what has not changed is not repeated")
+        state.value.store(0, ordering: .relaxed)
+        read(until: "prod: no answer")
+        #expect(text.components(separatedBy: "10.96.0.8").count == 3, "the last address stays: \(text)")
+    }
+
     @Test(arguments: ["who-has", "browse"])
     func `a shell that completes a name that is not known gets nothing`(command: String) throws {
         let words = ["positional@0", "2", "1", "namebridge", command, "no-such-name-here"]
@@ -134,6 +176,11 @@ import Testing
         let addresses = try #require(clusters[0]["addresses"] as? [[String: String]])
         #expect(addresses.contains { $0["address"] == "10.208.12.7" && $0["inner"] == "10.96.12.7" }, "\(addresses)")
     }
+}
+
+/// The last octet of an address that changes; 0: the answer is SERVFAIL.
+private final class LastOctet: Sendable {
+    let value = Atomic(7)
 }
 
 /// Stand-ins for the DNS servers of five clusters.

@@ -53,9 +53,12 @@ enum Program {
 
     /// Starts it; its standard error stream can be read.
     ///
-    /// - Parameter descriptors: The most that it may have open; nil: as many as the tests.
+    /// - Parameters:
+    ///   - descriptors: The most that it may have open; nil: as many as the tests.
+    ///   - output: What its standard output goes to.
     static func start(
-        _ arguments: [String], environment: [String: String] = [:], descriptors: Int? = nil
+        _ arguments: [String], environment: [String: String] = [:], descriptors: Int? = nil,
+        output: FileHandle = .nullDevice
     ) throws -> Running {
         let errors = Pipe()
         let process = make(arguments, environment)
@@ -64,7 +67,7 @@ enum Program {
             process.arguments =
                 ["-c", "ulimit -n \(descriptors); exec \"$0\" \"$@\"", folder.appending(path: "namebridge").path] + arguments
         }
-        process.standardOutput = FileHandle.nullDevice
+        process.standardOutput = output
         process.standardError = errors
         try process.run()
         return Running(process: process, errors: errors)
