@@ -146,6 +146,10 @@ import Testing
         #expect(throws: RenderError.nothing(format: .calico, name: nil)) {
             try Renderer(inventory).render(.calico)
         }
+        var bare = inventory
+        for index in bare.sites.indices { bare.sites[index].routers = [] }
+        let site = try #require(bare.sites.first).key
+        #expect(throws: RenderError.noRouter(site: site)) { try Renderer(bare).render(.linux, for: site) }
     }
 
     @Test func `reverse zones are cut where labels end`() throws {

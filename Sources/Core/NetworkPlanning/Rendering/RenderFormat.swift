@@ -65,6 +65,8 @@ package enum RenderFormat: String, Hashable, Sendable, CaseIterable {
 package enum RenderError: Error, Hashable, Sendable {
     /// No host, site or cluster has that name, or the format needs one.
     case unknownSubject(name: String?, expected: RenderFormat.Subject, known: [String])
+    /// That site has no router.
+    case noRouter(site: String)
     /// The routers of that site learn their routes by BGP.
     case routesByBGP(site: String)
     /// No path needs anything there.
@@ -87,6 +89,8 @@ extension RenderError: CustomStringConvertible {
                 + " \(expected.rawValue);"
                 + " known: "
                 + (known.isEmpty ? "none" : known.joined(separator: ", "))
+        case .noRouter(let site):
+            "the site \(site) has no router that routes could be entered in: add \"router: ADDRESS\" to it"
         case .routesByBGP(let site):
             "the routers of \(site) learn their routes by BGP (\"failover: bgp\"), so that there are none to"
                 + " enter: use --format bird or frr, with the name of the router or a relay"

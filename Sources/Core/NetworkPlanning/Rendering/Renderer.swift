@@ -76,8 +76,12 @@ package struct Renderer: Sendable {
         if found.isEmpty, let site = name ?? learning.first, learning.contains(site) {
             throw .routesByBGP(site: site)
         }
-        if let name, found.isEmpty { throw .unknownSubject(name: name, expected: .site, known: known) }
-        return found
+        guard let name, found.isEmpty else { return found }
+        guard let site = planner.sites[name] else {
+            throw .unknownSubject(name: name, expected: .site, known: known)
+        }
+        if site.routers.isEmpty { throw .noRouter(site: name) }
+        return []
     }
 
     /// The instructions for clusters, those of one cluster if `name` is given.
