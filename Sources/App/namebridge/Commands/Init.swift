@@ -181,9 +181,9 @@ struct Init: ParsableCommand {
             hostRoutes: HostRoutes.prefixes())
         discovery.printProblems(place: "the file")
         if discovery.found.isEmpty { throw ExitStatus.problem }
-        let (found, silent) = ReachableServers.choose(for: discovery.found)
+        let (found, remarks) = ReachableServers.choose(for: discovery.found)
         draft.take(found)
-        for line in silent.flatMap({ ReachableServers.advice(for: $0) }) {
+        for line in remarks {
             printError(line.hasPrefix(" ") ? StyledText(line) : Style.warning.paint(line))
         }
     }

@@ -7,16 +7,27 @@ import LinuxSystem
 
 /// Asks the DNS of discovered clusters from this host: a ClusterIP mostly answers on nodes alone.
 enum ReachableServers {
-    /// The clusters with the addresses that answer here, and those of which none does.
-    static func choose(for found: [ClusterFindings]) -> (found: [ClusterFindings], silent: [ClusterFindings])
-    {
+    /// The clusters with the addresses that answer here, and what to say of those whose first ones do not.
+    static func choose(for found: [ClusterFindings]) -> (found: [ClusterFindings], remarks: [String]) {
         var chosen = found
-        var silent: [ClusterFindings] = []
+        var remarks: [String] = []
         let answering = answering(found)
         for index in chosen.indices where !isHere(chosen[index]) {
-            if chosen[index].choose(among: answering) == .nowhere { silent.append(chosen[index]) }
+            switch chosen[index].choose(among: answering) {
+            case .asFound: break
+            case .atOthers:
+                let (before, now) = (servers(of: found[index]), servers(of: chosen[index]))
+                remarks.append(
+                    "\(found[index].key): \(before) does not answer here, \(now) does and is taken")
+            case .nowhere: remarks += advice(for: chosen[index])
+            }
         }
-        return (chosen, silent)
+        return (chosen, remarks)
+    }
+
+    /// The addresses of a cluster's DNS.
+    private static func servers(of findings: ClusterFindings) -> String {
+        (findings.values.dns?.value ?? []).map(\.shortText).joined(separator: ", ")
     }
 
     /// True if this host is a node of the cluster: what it asks there is inside.
@@ -41,7 +52,7 @@ enum ReachableServers {
 
     /// What to do for a cluster whose DNS does not answer here, as lines.
     static func advice(for findings: ClusterFindings) -> [String] {
-        let servers = (findings.values.dns?.value ?? []).map(\.shortText).joined(separator: ", ")
+        let servers = servers(of: findings)
         let asked = servers.isEmpty ? "no address of its DNS was found" : "\(servers) does not answer here"
         return [
             "\(findings.key): \(asked). Make the way with \"namebridge net apply\" on a relay, or let its"
