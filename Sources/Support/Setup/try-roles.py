@@ -25,7 +25,8 @@ import apiserver  # noqa: E402
 
 #: As in the tutorials. Each node answers for one cluster, at equal addresses inside.
 ROUTER = ["172.16.0.1/18", "172.18.14.1/24"]
-HOSTS = {"pc": "172.16.0.100/18", "forwarder": "172.16.0.5/18", "master1": "172.18.14.11/24", "master2": "172.18.14.21/24"}
+HOSTS = {"pc": "172.16.0.100/18", "forwarder": "172.16.0.5/18", "master1": "172.18.14.11/24", "master2": "172.18.14.21/24",
+         "laptop": "172.18.14.100/24"}
 SERVICE = "10.96.12.7"  # web.shop of the demo
 NAME = "web.shop.svc.prod.cluster.local"
 KUBECONFIG = {"apiVersion": "v1", "kind": "Config", "current-context": "prod", "users": [{"name": "me", "user": {}}], "clusters": [], "contexts": []}
@@ -109,7 +110,7 @@ class Lab:
         self.running, self.servers = [], []
         for context, name in [("prod", "master1"), ("staging", "master2")]:
             self.cluster(context, self.hosts[name], 5301 if context == "prod" else 5302)
-        for name in ["pc", "forwarder"]:
+        for name in ["laptop", "forwarder"]:
             home = self.hosts[name].folder / "home"
             (home / "kubeconfig").write_text(json.dumps(KUBECONFIG), encoding="utf-8")
             for entry in KUBECONFIG["clusters"]:
@@ -220,7 +221,7 @@ def block(guide, begin):
 
 def developer(lab):
     guide = "docs/tutorial-developer.md"
-    role, pc = Role("A developer with a laptop", guide), lab.hosts["pc"]
+    role, pc = Role("A developer with a laptop", guide), lab.hosts["laptop"]
     role.types(pc, "namebridge init --context prod --listen 127.0.0.1:5300 --config namebridge.yaml", shows="does not answer here")
     role.types(pc, "kubectl --context prod apply -f /usr/share/namebridge/dns-outside.yaml")
     role.types(pc, "namebridge init --context prod --listen 127.0.0.1:5300 --config namebridge.yaml --force", shows="172.18.14.11:30053 does and is taken")
@@ -228,6 +229,9 @@ def developer(lab):
     role.reaches("the first answer", pc, f"namebridge query --config namebridge.yaml {NAME} +short", SERVICE)
     role.types(pc, "namebridge serve --config namebridge.yaml", background=True)
     role.types(pc, f"dig @127.0.0.1 -p 5300 {NAME}", shows=SERVICE)
+    for prefix in ["10.244.0.0/16", "10.96.0.0/12"]:
+        role.types(pc, f"sudo ip route add {prefix} via 172.18.14.11")
+    role.reaches("the first packet", pc, f"curl -sS --max-time 2 http://{SERVICE}/ 2>&1", "Directory listing")
     role.writes(pc, "home/namebridge.yaml", block(guide, "relays: master1"))
     role.types(pc, "namebridge explain office prod/services --config namebridge.yaml")
 
