@@ -35,7 +35,8 @@ import Testing
         #expect(lines.count == 4 && lines[1].contains("namebridge query --config \(file) kubernetes.default.svc.prod"))
         #expect(lines[2] == "  sudo namebridge serve --config \(file)")
         let text = try String(contentsOfFile: file, encoding: .utf8)
-        #expect(text.contains("# From \(source):2.\n") && text.contains("dns: [192.0.2.10]"))
+        // A long path stands on a line of its own.
+        #expect(text.contains("\(source):2.\n") && text.contains("dns: [192.0.2.10]"))
         #expect(try Program.run(["check", file]).code == 0)
     }
 

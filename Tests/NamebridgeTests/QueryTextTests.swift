@@ -84,7 +84,7 @@ import Testing
         #expect(hints.contains { $0.contains(hint) }, "\(hints)")
     }
 
-    @Test(arguments: [["web.shop.svc.prdo"], ["+trace", "web.shop.svc.prdo"]])
+    @Test(arguments: [["web.shop.svc.prod"], ["+trace", "web.shop.svc.prod"]])
     func `what was probably meant is said once`(words: [String]) throws {
         let lines = try Program.run(["query", "--demo"] + words).output.split(separator: "\n")
         let ours = lines.filter { !$0.contains("EDE: ") && !$0.contains("EDNS") }
