@@ -71,7 +71,7 @@ struct NetPlan: ParsableCommand {
         if all { return try printAll(planner) }
         let plan = try host.plan(of: planner)
         if desired {
-            Self.printFitted(plan.text)
+            print(Self.fitted(plan.text), terminator: "")
             if plan.isRefused { throw ExitStatus.problem }
             return
         }
@@ -106,20 +106,19 @@ struct NetPlan: ParsableCommand {
         if hosts.isEmpty {
             writer.write("# \(host.configuration.path) names no hosts or nodes: there is nothing to plan.\n")
         } else {
-            writer.write(summary.text)
+            writer.write(Self.fitted(summary.text))
         }
         if full { try writePlans(of: hosts, planner, to: &writer) }
+        for instruction in planner.instructions() { writer.write(Self.fitted(instruction.text)) }
         try flush(&writer)
-        for instruction in planner.instructions() { Self.printFitted(instruction.text) }
         if summary.isRefused { throw ExitStatus.problem }
     }
 
-    /// Prints lines that fit the terminal's window.
-    private static func printFitted(_ text: String) {
-        let columns = TerminalSize.current?.columns
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
-            for part in String(line).fitted(columns) { print(part) }
-        }
+    /// The text in lines that fit the terminal's window.
+    private static func fitted(_ text: String) -> String {
+        guard let columns = TerminalSize.current?.columns else { return text }
+        return text.split(separator: "\n", omittingEmptySubsequences: false)
+            .flatMap { String($0).fitted(columns) }.joined(separator: "\n")
     }
 
     /// One host after the other.
