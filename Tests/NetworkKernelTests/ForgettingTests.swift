@@ -31,6 +31,32 @@ import Testing
         #expect(throws: KernelError.self) { try conntrack.forget([range("10.8.0.0/16")]) }
     }
 
+    @Test func `a conntrack that fails is asked once more, and is no reason to undo an apply`() throws {
+        let conntrack = FakeConntrack()
+        let listing = "conntrack -L -f ipv4 -s 10.1.0.0/16 -d 10.8.0.0/15"
+        conntrack.endings[listing] = .exit(status: 1)
+        conntrack.errors = "Operation failed: no such protocol"
+        var lines: [String] = []
+        LinuxKernel.forget(
+            try [range("10.8.0.0/16"), range("10.9.0.0/16")], attempt: conntrack.attempt,
+            announce: { lines.append($0) })
+        #expect(conntrack.commands == [listing, listing], "it fails for parts as well: they are not tried")
+        #expect(
+            lines == [
+                "# older connections stay as they are until they end, because \"\(listing)\" failed (exit status 1):"
+                    + " Operation failed: no such protocol; once that is repaired, the lines with \"conntrack -D\""
+                    + " above end them"
+            ])
+    }
+
+    @Test func `a range whose listing was cut keeps no other from being deleted`() throws {
+        let conntrack = FakeConntrack()
+        conntrack.endings["conntrack -L -f ipv4 -s 10.1.0.0/16 -d 10.8.0.0/15"] = .timeout
+        conntrack.endings["conntrack -L -f ipv4 -s 10.1.0.0/16 -d 10.8.0.0/16"] = .timeout
+        #expect(throws: KernelError.self) { try conntrack.forget([range("10.8.0.0/16"), range("10.9.0.0/16")]) }
+        #expect(conntrack.commands.last == "conntrack -L -f ipv4 -s 10.1.0.0/16 -d 10.9.0.0/16")
+    }
+
     @Test func `routes stay for the connections of either end, and where these are not known`() throws {
         let conntrack = FakeConntrack()
         let opened =
@@ -64,13 +90,17 @@ private final class FakeConntrack {
     var endings: [String: ChildProcess.Ending] = [:]
     /// What commands print, instead of nothing.
     var outputs: [String: String] = [:]
+    /// What failing commands say.
+    var errors = ""
     /// The commands so far.
     private(set) var commands: [String] = []
 
     func attempt(_ command: Command) throws(KernelError) -> ChildProcess.Result {
         commands.append("\(command)")
+        let ending = endings["\(command)"] ?? .exit(status: 0)
         return ChildProcess.Result(
-            ending: endings["\(command)"] ?? .exit(status: 0), output: Array((outputs["\(command)"] ?? "").utf8))
+            ending: ending, output: Array((outputs["\(command)"] ?? "").utf8),
+            errors: ending == .exit(status: 0) ? [] : Array(errors.utf8))
     }
 
     func forget(_ ranges: [ConnectionRange]) throws(KernelError) {

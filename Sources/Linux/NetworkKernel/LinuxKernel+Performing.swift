@@ -16,7 +16,7 @@ extension LinuxKernel {
                 forgotten.append(range)
                 continue
             }
-            try Self.forget(&forgotten, announce)
+            Self.forget(&forgotten, announce)
             switch step.change {
             case .set(let setting, _, let value):
                 try batch.run(announce)
@@ -30,44 +30,68 @@ extension LinuxKernel {
             }
         }
         try batch.run(announce)
-        try Self.forget(&forgotten, announce)
+        Self.forget(&forgotten, announce)
     }
 
     // MARK: - Connections
 
-    /// Deletes connections. Old ones are not part of the plan: a missing program, or no entries (exit status
-    /// 1), is not an error.
+    /// Deletes connections. Old ones are not part of the plan: what cannot be deleted is told, and no reason
+    /// to undo an apply.
     ///
     /// - Parameter ranges: Empty afterwards.
-    private static func forget(
-        _ ranges: inout [ConnectionRange], _ announce: (String) -> Void
-    ) throws(KernelError) {
+    private static func forget(_ ranges: inout [ConnectionRange], _ announce: (String) -> Void) {
         defer { ranges = [] }
         guard !ranges.isEmpty else { return }
         guard HostTools.isInstalled(.conntrack) else {
             announce("# no conntrack here: older connections stay as they are until they end; install it")
             return
         }
-        for family in ConnectionRanges.byFamily(ranges) { try forget(family) }
+        forget(ranges, attempt: HostTools.attempt, announce: announce)
+    }
+
+    /// Deletes connections, or says which stay.
+    ///
+    /// - Parameter attempt: Runs a program to its end.
+    package static func forget(
+        _ ranges: [ConnectionRange], attempt: (Command) throws(KernelError) -> ChildProcess.Result,
+        announce: (String) -> Void
+    ) {
+        for family in ConnectionRanges.byFamily(ranges) {
+            do throws(KernelError) {
+                try forget(family, attempt: attempt)
+            } catch {
+                announce(
+                    "# older connections stay as they are until they end, because \(error); once that is"
+                        + " repaired, the lines with \"conntrack -D\" above end them")
+            }
+        }
     }
 
     /// Deletes connections of one family.
     ///
     /// - Parameter attempt: Runs a program to its end.
-    /// - Throws: Also if the connections of a single range cannot be listed as a whole.
+    /// - Throws: If some cannot be listed or deleted; all others are deleted all the same.
     package static func forget(
-        _ ranges: ConnectionRanges,
-        attempt: (Command) throws(KernelError) -> ChildProcess.Result = HostTools.attempt
+        _ ranges: ConnectionRanges, attempt: (Command) throws(KernelError) -> ChildProcess.Result
     ) throws(KernelError) {
         if let command = ranges.wholeDeletion { return try forget(command, attempt) }
-        let listing = try attempt(ranges.listing)
-        guard listing.ending == .exit(status: 0) else {
-            // A listing of very many connections is longer than what is read, or takes too long.
-            guard let halves = ranges.halves else {
-                throw .failed(ranges.listing, listing.ending, errors: HostTools.text(listing.errors))
+        // The kernel may have been changing the table: a second listing may succeed.
+        var listing = try attempt(ranges.listing)
+        if case .exit(let status) = listing.ending, status != 0 { listing = try attempt(ranges.listing) }
+        switch listing.ending {
+        case .exit(status: 0): break
+        case .tooMuchOutput where ranges.halves != nil, .timeout where ranges.halves != nil:
+            var failure: KernelError?
+            for half in ranges.halves ?? [] {  // ends at a single range
+                do throws(KernelError) {
+                    try forget(half, attempt: attempt)
+                } catch {
+                    failure = failure ?? error
+                }
             }
-            for half in halves { try forget(half, attempt: attempt) }  // ends at a single range
+            if let failure { throw failure }
             return
+        default: throw .failed(ranges.listing, listing.ending, errors: HostTools.text(listing.errors))
         }
         let commands = ranges.deletions(of: TrackedConnection.read(listing.output))
         guard !commands.isEmpty else { return }
