@@ -52,7 +52,16 @@ import Testing
         #expect(try next.end().contains("stopped"))
         try lab.waitsForRoute(via: "10.14.0.62")
         #expect(try lab.on("relay1", "ip route show table 78").output.isEmpty)
-        _ = try agents[1].end()
+
+        // Nor does what FRR announces, nor a host that vanishes with all that runs there.
+        try agents[1].kill()
+        try lab.waitsForRoute(via: nil)
+        let last = try RunningAgent(on: "relay1", of: lab, file: file)
+        try lab.waitsForRoute(via: "10.14.0.61")
+        try lab.script("kill -STOP \(last.process.processIdentifier) $(cat $F/run-relay1/pid); ip -n ${P}lan link set relay1 down")
+        try lab.waitsForRoute(via: nil)
+        try lab.script("kill -CONT \(last.process.processIdentifier)")
+        _ = try last.end()
     }
 
     @Test(.enabled(if: Lab.has("keepalived")))
@@ -84,7 +93,17 @@ import Testing
             try lab.waits(for: stream)
             print("vrrp, \(what): no datagram for \(stream.takeGap()) ms")
         }
-        for agent in agents { _ = try agent.end() }
+        // The address leaves a relay whose agent is dead, and comes from a host that vanishes.
+        try lab.script("ip -n ${P}lan link set relay2 up")
+        try lab.waitsForHealth(0, on: "relay2", of: "office/prod")
+        try agents[0].kill()
+        try lab.waitsForAddress("10.14.0.60", on: "relay2")
+        let next = try RunningAgent(on: "relay1", of: lab, file: file)
+        try lab.waitsForHealth(0, on: "relay1", of: "office/prod")
+        try lab.script("for p in $(ip netns pids ${P}relay2); do [ $p = $(cat $F/nest-relay2) ] || kill -STOP $p; done")
+        try lab.waitsForAddress("10.14.0.60", on: "relay1")
+        try lab.script("for p in $(ip netns pids ${P}relay2); do kill -CONT $p; done")
+        for agent in [next, agents[1]] { _ = try agent.end() }
         #expect(try lab.net("relay1", "health office/prod").code != 0)
     }
 }
@@ -134,13 +153,14 @@ extension Lab {
         }
     }
 
-    /// Waits until the router leads packets of the cluster's pods, or others, to this relay.
-    func waitsForRoute(via address: String, to destination: String = "10.32.0.0/16", seconds: Int = 20) throws {
+    /// Waits until the router leads packets of the cluster's pods, or others, to this relay; nil: to none.
+    func waitsForRoute(via address: String?, to destination: String = "10.32.0.0/16", seconds: Int = 20) throws {
         for _ in 0..<seconds * 20 {
-            if try on("r", "ip route show \(destination)").output.contains("via \(address) ") { return }
+            let route = try on("r", "ip route show \(destination)").output
+            if address.map({ route.contains("via \($0) ") }) ?? route.isEmpty { return }
             Thread.sleep(forTimeInterval: 0.05)
         }
-        throw LabFailure(text: "no route via \(address): \(try on("r", "ip route").output)")
+        throw LabFailure(text: "no route via \(address ?? "none"): \(try on("r", "ip route").output)")
     }
 
     func waitsForAddress(_ address: String, on host: String, seconds: Int = 20) throws {

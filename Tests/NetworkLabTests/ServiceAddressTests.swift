@@ -182,7 +182,7 @@ extension Lab {
     }
 
     /// Waits until `net health` on a host ends with this code.
-    fileprivate func waitsForHealth(_ code: Int32, on host: String, of name: String) throws {
+    func waitsForHealth(_ code: Int32, on host: String, of name: String) throws {
         for _ in 0..<200 {
             if try net(host, "health \(name)").code == code { return }
             Thread.sleep(forTimeInterval: 0.1)

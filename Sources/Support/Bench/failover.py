@@ -20,6 +20,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -451,8 +452,11 @@ class Trial:
             ("link cut", lambda: self.breaks("link cut", lambda relay: lab.ip("lan", f"link set {relay} down"))),
             ("rules flushed", lambda: self.breaks("rules flushed", flush)),
             ("far side dead", lambda: self.breaks("far side dead", lambda relay: lab.ip("wan", f"link set {relay} down"))),
-            ("drained", self.drain), ("two at once", self.two), ("power loss", self.power), ("loss", self.loss),
-            ("uplink cut", self.uplink),
+            ("drained", self.drain), ("two at once", self.two), ("power loss", self.power),
+            ("agent ends", lambda: self.agent("agent ends", signal.SIGTERM)),
+            ("agent killed", lambda: self.agent("agent killed", signal.SIGKILL)),
+            ("agent hangs", lambda: self.agent("agent hangs", signal.SIGSTOP)),
+            ("loss", self.loss), ("uplink cut", self.uplink),
         ):
             if not events or name in events:
                 try:
@@ -549,6 +553,23 @@ class Trial:
         run("kill", "-CONT", *stopped)
         mechanism.mark()
         self.back(row, row.relay, wants_row=False)
+
+    def agent(self, event, number):
+        """The agent of the relay that carries ends: nothing that it announces may outlive it."""
+        mechanism = self.mechanism
+        if mechanism.name not in ("bird", "frr", "keepalived"):
+            return
+        row = self.breaks(event, lambda relay: mechanism.agents[relay].send_signal(number), mends=False)
+        began = time.monotonic()
+        if number == signal.SIGSTOP:
+            mechanism.agents[row.relay].send_signal(signal.SIGCONT)
+        else:
+            mechanism.agents[row.relay].wait()
+            mechanism.start_agent(row.relay)
+            mechanism.waits_for_up([row.relay])
+        if mechanism.name != "keepalived":
+            wait_for("relay1 to carry again", lambda: mechanism.carrier() == "relay1")
+        time.sleep(3)
 
     def loss(self):
         """Of all packets of probes one in five is lost, each way."""
