@@ -79,15 +79,15 @@ extension ClusterSurvey {
             for node in nodes where name == nil || arguments == nil {
                 let annotations = node["metadata"]?["annotations"]
                 let version = node["status"]?["nodeInfo"]?["kubeletVersion"]?.string ?? ""
-                // The suffix of a version is rare, and looking for one byte is fast.
-                let suffix = version.utf8.contains(UInt8(ascii: "+")) ? version : ""
+                let plus = version.utf8.firstIndex(of: UInt8(ascii: "+"))
+                let suffix = plus.map { version[$0...] } ?? ""
                 let (k3s, rke2) = (
                     annotations?["k3s.io/node-args"]?.string, annotations?["rke2.io/node-args"]?.string
                 )
                 if name == nil {
-                    if suffix.contains("+k3s") || k3s != nil {
+                    if suffix.hasPrefix("+k3s") || k3s != nil {
                         name = "k3s"
-                    } else if suffix.contains("+rke2") || rke2 != nil {
+                    } else if suffix.hasPrefix("+rke2") || rke2 != nil {
                         name = "RKE2"
                     }
                 }

@@ -130,12 +130,15 @@ package struct JSONReader {
         while position < text.count, Self.isPlain(text[position]) { position += 1 }
         // Up to here nothing is escaped, which in most strings is all of it.
         var octets = text[(start + 1)..<position]
-        while true {  // each turn reads an octet
+        while true {  // each turn reads an escape, and what follows it
             let octet = try peek()
             position += 1
             if octet == UInt8(ascii: "\"") { break }
-            guard octet >= 0x20 else { throw .badString(offset: position - 1) }
-            if octet == UInt8(ascii: "\\") { try escape(into: &octets) } else { octets.append(octet) }
+            guard octet == UInt8(ascii: "\\") else { throw .badString(offset: position - 1) }
+            try escape(into: &octets)
+            let run = position
+            while position < text.count, Self.isPlain(text[position]) { position += 1 }
+            octets += text[run..<position]
         }
         guard let string = String(validating: octets, as: UTF8.self) else { throw .badString(offset: start) }
         return string

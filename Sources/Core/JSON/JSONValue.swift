@@ -33,7 +33,11 @@ extension JSONValue {
     /// The member `key` of an object; nil if it is missing or where this is no object.
     package subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
-        return members.last { $0.key == key }?.value
+        // By place: a search with a closure copies every member that it passes.
+        for index in members.indices.reversed() where members[index].key == key {
+            return members[index].value
+        }
+        return nil
     }
 
     /// The string; nil for another kind of value.
@@ -121,9 +125,19 @@ extension JSONValue: CustomStringConvertible {
         case .array(let elements): "[" + elements.map(\.description).joined(separator: ",") + "]"
         case .object(let members):
             "{"
-                + Self.effective(members).sorted { $0.key < $1.key }
+                + Self.sorted(members)
                 .map { Self.quote($0.key) + ":" + $0.value.description }.joined(separator: ",") + "}"
         }
+    }
+
+    /// The members that count, by their keys; most objects have them so already.
+    private static func sorted(
+        _ members: [(key: String, value: JSONValue)]
+    ) -> [(key: String, value: JSONValue)] {
+        if members.indices.dropFirst().allSatisfy({ members[$0 - 1].key < members[$0].key }) {
+            return members
+        }
+        return effective(members).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// For people: members in their order, indented by two spaces for each level.
@@ -157,6 +171,19 @@ extension JSONValue: CustomStringConvertible {
         func escape(_ character: Unicode.Scalar) {
             quoted.append(UInt8(ascii: "\\"))
             quoted.append(UInt8(ascii: character))
+        }
+        // A large text, such as a whole file, has lines of ASCII: its octets are looked at faster.
+        let isASCII = text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F || $0 == 0x0A }
+        if isASCII {
+            for octet in text.utf8 {
+                switch octet {
+                case 0x0A: escape("n")
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"): escape(Unicode.Scalar(octet))
+                default: quoted.append(octet)
+                }
+            }
+            quoted.append(UInt8(ascii: "\""))
+            return String(decoding: quoted, as: UTF8.self)
         }
         for scalar in text.unicodeScalars {
             switch scalar {
