@@ -196,7 +196,7 @@ struct ResolverDiagnosis {
             remedies: remedies.forwarding(seen.software))
     }
 
-    /// A cause that is left after a move to Namebridge: with two lines for one zone dnsmasq asks both servers.
+    /// A cause that is left after a move to Namebridge: dnsmasq asks the servers of all lines for a zone.
     private var leftover: String {
         guard seen.software == .dnsmasq || seen.software == .unknown else { return "" }
         return

@@ -217,7 +217,7 @@ expect 'renders lines for systemd-resolved' inside sh -c 'namebridge net render 
 inside systemctl unmask systemd-resolved
 inside systemctl start systemd-resolved
 expect 'systemd-resolved asks by them' await inside sh -c 'resolvectl query -4 web.shop.svc.prod.cluster.local | grep "10[.]"'
-expect 'and says whom for which names' inside sh -c 'resolvectl status | grep -A3 172.16.0.5 | grep -q "~cluster.local\|~prod.cluster.local"'
+expect 'and says which server for which names' inside sh -c 'resolvectl status | grep -A3 172.16.0.5 | grep -q "~cluster.local\|~prod.cluster.local"'
 inside systemctl stop systemd-resolved
 inside systemctl mask systemd-resolved
 inside rm -r /etc/systemd/resolved.conf.d

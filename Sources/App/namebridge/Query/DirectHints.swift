@@ -21,8 +21,8 @@ struct DirectHints {
             }
             if isOurs { return [] }
             return [
-                "\(server.shortText) is no server of a cluster in the configuration; without @SERVER its rules"
-                    + " say which server is asked"
+                "\(server.shortText) is no server of a cluster in the configuration; without @SERVER its"
+                    + " rules say which server is asked"
             ]
         }
         return clusters.compactMap { cluster in
