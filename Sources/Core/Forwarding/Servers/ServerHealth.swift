@@ -22,7 +22,7 @@ package final class ServerHealth: Sendable {
     /// See `keepsLetterCase`.
     private let keepsLetterCaseValue = Atomic<Bool>(false)
     /// The running check for a loop.
-    private let loopTrial = Mutex<LoopTrial?>(nil)
+    fileprivate let loopTrial = LoopTrial()
     /// The names of running checks, shared with the other servers.
     private let loopNames: LoopNames
     /// See `revivedAt`.
@@ -150,12 +150,12 @@ package final class ServerHealth: Sendable {
     /// A probe asks it for the name of `check` from now on; an earlier suspicion is being checked.
     package func begin(_ check: LoopCheck) {
         isSuspectedValue.store(false, ordering: .relaxed)
-        let old = loopTrial.withLock { trial in
-            let old = trial?.check.name
-            trial = LoopTrial(check: check, way: nil)
+        let old = loopTrial.state.withLock { state in
+            let old = state?.check.name
+            state = (check, way: nil)
             return old
         }
-        loopNames.insert(check.name, insteadOf: old, of: self)
+        loopNames.insert(check.name, insteadOf: old, of: loopTrial)
     }
 
     /// A question for the name with this number came in.
@@ -163,16 +163,16 @@ package final class ServerHealth: Sendable {
     /// - Parameter way: The way by which it came, as text.
     /// - Returns: The content of the answer; nil if the probe asks for another name.
     func secret(ofName name: UInt64, way: @autoclosure () -> String) -> UInt64? {
-        loopTrial.withLock { trial in
-            guard let check = trial?.check, check.name == name else { return nil }
-            trial?.way = way()
+        loopTrial.state.withLock { state in
+            guard let check = state?.check, check.name == name else { return nil }
+            state?.way = way()
             return check.secret
         }
     }
 
     /// Its answer to a probe contained our answer: it forwards to us.
     package func confirmLoop(at now: MonotonicTime) {
-        guard let way = loopTrial.withLock({ $0?.way }) else { return }
+        guard let way = loopTrial.state.withLock({ $0?.way }) else { return }
         markLooping(way, at: now)
     }
 
@@ -203,9 +203,9 @@ package final class ServerHealth: Sendable {
 /// The names that probes ask for now, each with its server: a question for such a name costs one look,
 /// however many servers there are.
 package final class LoopNames: Sendable {
-    /// A server that may be gone.
+    /// The check of a server that may be gone.
     private struct Entry {
-        weak var server: ServerHealth?
+        weak var trial: LoopTrial?
     }
 
     /// By name.
@@ -214,22 +214,22 @@ package final class LoopNames: Sendable {
     /// No names.
     package init() {}
 
-    /// A probe of `server` asks for `name` from now on, and no longer for `old`.
-    fileprivate func insert(_ name: UInt64, insteadOf old: UInt64?, of server: ServerHealth) {
+    /// A probe asks for `name`, of `trial`, from now on, and no longer for `old`.
+    fileprivate func insert(_ name: UInt64, insteadOf old: UInt64?, of trial: LoopTrial) {
         entries.withLock { entries in
             if let old {
                 entries[old] = nil
             } else {
                 // Servers that are gone.
-                entries = entries.filter { $0.value.server != nil }
+                entries = entries.filter { $0.value.trial != nil }
             }
-            entries[name] = Entry(server: server)
+            entries[name] = Entry(trial: trial)
         }
     }
 
-    /// The server whose probe asks for `name`; nil if none does.
-    func server(askedFor name: UInt64) -> ServerHealth? {
-        entries.withLock { $0[name]?.server }
+    /// The check whose probe asks for `name`; nil if none does.
+    fileprivate func trial(of name: UInt64) -> LoopTrial? {
+        entries.withLock { $0[name]?.trial }
     }
 }
 
@@ -250,12 +250,13 @@ package struct LoopCheck: Hashable, Sendable {
     }
 }
 
-/// A running check, and the way by which its name came back, if it did.
-private struct LoopTrial {
-    /// The check.
-    let check: LoopCheck
-    /// The way of the returned question.
-    var way: String?
+/// The running check of one server, and the way by which its name came back, if it did.
+///
+/// `LoopNames` refers to it weakly. It is no part of `ServerHealth`, since the reference counts of an object
+/// with weak references are several times slower, and each question needs those of its server.
+private final class LoopTrial: Sendable {
+    /// Nil until the first check.
+    let state = Mutex<(check: LoopCheck, way: String?)?>(nil)
 }
 
 /// The health of all servers of a policy, shared by its workers and the prober.
@@ -269,7 +270,7 @@ package final class HealthBoard: Sendable {
     /// The names of running checks.
     let loopNames: LoopNames
 
-    /// The places in `servers`.
+    /// The places in `servers`, by their checks for loops.
     private let places: [ObjectIdentifier: Int]
 
     /// What was missing here while servers were asked; the same for all boards of a process.
@@ -314,13 +315,13 @@ package final class HealthBoard: Sendable {
     }
 
     private static func places(of servers: [ServerHealth]) -> [ObjectIdentifier: Int] {
-        Dictionary(zip(servers.map { ObjectIdentifier($0) }, 0...)) { first, _ in first }
+        Dictionary(zip(servers.map { ObjectIdentifier($0.loopTrial) }, 0...)) { first, _ in first }
     }
 
     /// The place in `servers` of the server whose probe asks for the name with this number; nil if none of
     /// them does. Two looks, however many servers there are.
     func server(askedFor name: UInt64) -> Int? {
-        loopNames.server(askedFor: name).flatMap { places[ObjectIdentifier($0)] }
+        loopNames.trial(of: name).flatMap { places[ObjectIdentifier($0)] }
     }
 
     /// A message that denies a name with the group's SOA, see `NameDenial`; nil while the SOA is not known.
