@@ -75,7 +75,7 @@ extension ForwardingEngine {
         let group = flight.table.transactions[slot].countedGroup
         guard give(answer, to: slot, in: &turn) == .given else { return }
         for follower in followers {
-            guard flight.table.transactions[follower].target != nil,
+            guard !flight.table.transactions[follower].isFree,
                 flight.table.transactions[follower].followedGroup == group
             else { continue }
             // Malformed for one suffix and not for another: the follower asks itself.
@@ -92,7 +92,7 @@ extension ForwardingEngine {
         let others = flight.table.transactions(servedByLate: slot)
         counts.cachedLate += 1
         guard give(answer, to: slot, in: &turn) == .given else { return }
-        for other in others where flight.table.transactions[other].target != nil {
+        for other in others where !flight.table.transactions[other].isFree {
             // Malformed for one suffix and not for another: that one waits for its own answer.
             _ = give(ServerAnswer(shared: answer), to: other, in: &turn)
         }

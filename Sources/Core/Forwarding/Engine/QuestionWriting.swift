@@ -53,10 +53,7 @@ extension TransactionTable {
             removeTransaction(slot)
             return nil
         }
-        transactions[slot].target = asked.target
-        transactions[slot].view = Int32(asked.view)
-        transactions[slot].question = asked.shape
-        transactions[slot].loopMarks = asked.loopMarks
+        transactions[slot].begin(asked)
         return slot
     }
 

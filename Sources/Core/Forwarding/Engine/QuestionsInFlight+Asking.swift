@@ -228,7 +228,7 @@ extension QuestionsInFlight {
     mutating func take(
         _ failure: LeaderFailure, by follower: Int, at now: MonotonicTime
     ) -> LeaderFailure.Effect {
-        guard table.transactions[follower].target != nil,
+        guard !table.transactions[follower].isFree,
             table.transactions[follower].followedGroup == failure.group
         else { return .none }
         // Another trail may be accepted where the leader's was refused: that follower asks itself.

@@ -5,7 +5,13 @@ import Time
 /// One question in flight: sent to servers once, however many clients wait for it.
 struct Transaction {
     /// Nil while the slot is free.
-    var target: RouteTarget?
+    var target: RouteTarget? { isFree ? nil : lastTarget }
+    /// True while the slot is free.
+    private(set) var isFree = true
+    /// The target, also of the last transaction while the slot is free: the next one usually has the same, and
+    /// needs no reference counts for it. Counting at the end of a transaction waits for all that was written
+    /// before, such as the place of its message ID.
+    private var lastTarget: RouteTarget?
 
     /// Hash of the parts that identify a question; see `TransactionTable.find`.
     var key: UInt64 = 0
@@ -78,6 +84,30 @@ struct Transaction {
         /// The reason as text, followed by those of later groups.
         var text: [UInt8]
     }
+
+    /// A new transaction begins in a free slot.
+    mutating func reset(key: UInt64, isAddressValidated: Bool) {
+        let last = lastTarget.take()
+        self = Transaction()
+        lastTarget = last
+        self.key = key
+        self.isAddressValidated = isAddressValidated
+    }
+
+    /// The transaction asks for what `asked` says: the slot is no longer free.
+    mutating func begin(_ asked: AskedQuestion) {
+        if lastTarget !== asked.target { lastTarget = asked.target }
+        isFree = false
+        view = Int32(asked.view)
+        question = asked.shape
+        loopMarks = asked.loopMarks
+    }
+
+    /// True if this is its target.
+    func isOf(_ target: RouteTarget) -> Bool { !isFree && lastTarget === target }
+
+    /// The transaction is over.
+    mutating func end() { isFree = true }
 
     /// One more client waits; its place is the last one's.
     mutating func addWaiter(_ place: Int32, isAddressValidated: Bool) {

@@ -96,9 +96,7 @@ struct TransactionTable: ~Copyable {
         }
         let slot = Int(freeTransaction)
         freeTransaction = transactions[slot].next
-        transactions[slot] = Transaction()
-        transactions[slot].key = key
-        transactions[slot].isAddressValidated = isAddressValidated
+        transactions[slot].reset(key: key, isAddressValidated: isAddressValidated)
         let bucket = Int(key % UInt64(Self.bucketCount))
         transactions[slot].next = buckets[bucket]
         buckets[bucket] = Int32(slot)
@@ -118,7 +116,7 @@ struct TransactionTable: ~Copyable {
             free(waiter: waiter)
             waiter = next
         }
-        transactions[slot].target = nil
+        transactions[slot].end()
         transactions[slot].next = freeTransaction
         freeTransaction = Int32(slot)
         activeCount -= 1
@@ -170,7 +168,7 @@ struct TransactionTable: ~Copyable {
         while current >= 0 {  // the bucket's list ends
             let slot = Int(current)
             if transactions[slot].key == key, !transactions[slot].isLate,
-                transactions[slot].target === asked.target,
+                transactions[slot].isOf(asked.target),
                 Int(transactions[slot].view) == asked.view, transactions[slot].question == asked.shape,
                 transactions[slot].loopMarks.isEmpty == asked.loopMarks.isEmpty,
                 transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction,
@@ -370,7 +368,7 @@ struct TransactionTable: ~Copyable {
     func slots(waitingFor path: UpstreamPath) -> [Int] {
         var left = waitingCount(path)
         var slots: [Int] = []
-        for slot in transactions.indices where transactions[slot].target != nil {
+        for slot in transactions.indices where !transactions[slot].isFree {
             guard left > 0 else { break }
             let attempts = attempts(of: slot)
             var count = 0

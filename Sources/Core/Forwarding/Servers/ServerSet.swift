@@ -8,6 +8,8 @@ import Time
 struct ServerSet {
     /// The policy.
     private let policy: ForwardingPolicy
+    /// Its groups, here so that a look at one needs no reference count.
+    private let groups: [ServerGroup]
     /// Their health, shared with the other workers and the prober.
     let board: HealthBoard
     /// As `ForwardingPolicy.servers`.
@@ -18,6 +20,7 @@ struct ServerSet {
     /// The servers of `policy`.
     init(_ policy: ForwardingPolicy, _ board: HealthBoard, _ identity: ProcessIdentity) {
         self.policy = policy
+        groups = policy.groups
         self.board = board
         states = policy.servers.indices.map { server in
             ServerState(policy.servers[server], mark: identity.mark(of: server, in: policy), identity)
@@ -80,15 +83,20 @@ struct ServerSet {
         var best: Int?
         var bestRank = Int.max
         var isCrowded = false
-        for server in policy.groups[group].servers {
-            notice(server)
-            guard !isGivenUp(server), let asked = attempts.timesAsked(server) else { continue }
+        let servers = groups.span[group].servers
+        for place in servers.indices {
+            let server = servers[place]
+            let health = board.servers[server]
+            notice(server, health)
+            guard !(board.isProbed && health.isDead), let asked = attempts.timesAsked(server) else {
+                continue
+            }
             guard !self.isCrowded(server, for: slot, in: table) else {
                 isCrowded = true
                 continue
             }
-            let slowness = min(max(Int(roundTrip(of: server) / 1_000_000) - 4, 0), 9_999)
-            let rank = asked * 100_000 + (states[server].isAvoided(at: now) ? 10_000 : 0) + slowness
+            let slowness = min(max(Int(roundTrip(of: server, health) / 1_000_000) - 4, 0), 9_999)
+            let rank = asked * 100_000 + (states.span[server].isAvoided(at: now) ? 10_000 : 0) + slowness
             if rank < bestRank {
                 best = server
                 bestRank = rank
@@ -104,7 +112,7 @@ struct ServerSet {
     ) -> Int? {
         let attempts = table.attempts(of: slot)
         guard attempts.count < Transaction.mostAttempts else { return nil }
-        for server in policy.groups[group].servers
+        for server in groups.span[group].servers
         where !isGivenUp(server) && !attempts.hasAsked(server)
             && !isCrowded(server, for: slot, in: table)
         {
@@ -118,12 +126,12 @@ struct ServerSet {
 
     /// True if probes found every server of `group` dead.
     func isGivenUp(group: Int) -> Bool {
-        board.isProbed && policy.groups[group].servers.allSatisfy { board.servers[$0].isDead }
+        board.isProbed && groups.span[group].servers.allSatisfy { board.servers[$0].isDead }
     }
 
     /// True if probes find exactly one server of `group` alive: no other one could answer in its place.
     func isDownToOne(group: Int) -> Bool {
-        board.isProbed && policy.groups[group].servers.count { !board.servers[$0].isDead } == 1
+        board.isProbed && groups.span[group].servers.count { !board.servers[$0].isDead } == 1
     }
 
     /// True if a server of the group is not silent: only then is a retry over TCP useful for a client.
@@ -134,17 +142,16 @@ struct ServerSet {
     // MARK: - Learning
 
     /// Takes over the results of the server's probes.
-    private mutating func notice(_ server: Int) {
-        let health = board.servers[server]
+    private mutating func notice(_ server: Int, _ health: ServerHealth) {
         states[server].notice(answeredProbes: health.answeredProbes, isFull: health.mode == .full)
     }
 
     /// The server's round-trip time in nanoseconds: what this worker measured, or a probe since then.
     ///
     /// A server that became slow, and is not asked any more, is asked again once probes find it quick.
-    private func roundTrip(of server: Int) -> Int64 {
-        let probed = board.servers[server].roundTrip
-        return states[server].isProbedSince && probed > 0 ? probed : states[server].roundTrip
+    private func roundTrip(of server: Int, _ health: ServerHealth) -> Int64 {
+        let probed = health.roundTrip
+        return states.span[server].isProbedSince && probed > 0 ? probed : states.span[server].roundTrip
     }
 
     /// Counts a failure of the server, which is asked after others for a while.
@@ -152,7 +159,7 @@ struct ServerSet {
     /// It is no proof: some names take long to resolve, and a client may ask for them intentionally. A probe
     /// decides whether the server is given up.
     mutating func blame(_ server: Int, at now: MonotonicTime) {
-        notice(server)
+        notice(server, board.servers[server])
         states[server].failed(at: now)
         suspectSilence(of: server)
     }
@@ -185,8 +192,8 @@ struct ServerSet {
             transport: transport)
         if transport == .udp, health.keepsLetterCase { attempt.letterCase = LetterCase(bits: random.next()) }
         attempt.usesEDNS =
-            plan.usesEDNS && mode != .withoutEDNS && !states[plan.server].refusesEDNS(at: now)
-        attempt.sentCookie = attempt.usesEDNS && states[plan.server].cookie.isSent(at: now)
+            plan.usesEDNS && mode != .withoutEDNS && !states.span[plan.server].refusesEDNS(at: now)
+        attempt.sentCookie = attempt.usesEDNS && states.span[plan.server].cookie.isSent(at: now)
         return attempt
     }
 
@@ -199,14 +206,14 @@ struct ServerSet {
     ) -> Int {
         let attempts = table.attempts(of: slot)
         let isFirst = attempts.count == 1
-        let wait =
-            isFirst ? policy.groups[group].timeouts.firstRetry : policy.groups[group].timeouts.laterRetries
-        guard policy.groups[group].servers.count > 1, attempts[attempts.count - 1].path.transport == .udp
+        let timeouts = groups.span[group].timeouts
+        let wait = isFirst ? timeouts.firstRetry : timeouts.laterRetries
+        guard groups.span[group].servers.count > 1, attempts[attempts.count - 1].path.transport == .udp
         else {
             return wait
         }
         let server = attempts[attempts.count - 1].path.server
-        for other in policy.groups[group].servers
+        for other in groups.span[group].servers
         where other != server && attempts.timesAsked(other) == 0 && !board.servers[other].isDead {
             return min(wait, states[server].usualMilliseconds)
         }
