@@ -2,6 +2,15 @@ import LinuxSystem
 import Testing
 
 @Suite struct ChildProcessTests {
+    /// What guards a process must not wait for its parent.
+    @Test func `a process that has ended is seen no more, though its parent has not waited for it`() throws {
+        let child = try ChildProcess.startDetached("/bin/true", [], log: "/dev/null")
+        for _ in 0..<1000 where ThisProcess.sees(process: child) { ThisProcess.sleep(milliseconds: 10) }
+        #expect(!ThisProcess.sees(process: child))
+        #expect(ChildProcess.hasEnded(child))
+        #expect(ThisProcess.sees(process: ThisProcess.identifier))
+    }
+
     @Test func `a program gets its input and says its part on both outputs`() throws {
         let result = try ChildProcess.run("/bin/sh", ["-c", "cat; echo no >&2; exit 3"], input: [65, 66], timeout: 5_000)
         #expect(result.ending == .exit(status: 3))

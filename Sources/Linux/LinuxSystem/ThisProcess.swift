@@ -6,9 +6,20 @@ package enum ThisProcess {
     /// Corresponds to getpid(2).
     package static var identifier: Int32 { getpid() }
 
-    /// True if there is a process with this number, of this user or another. Corresponds to kill(2) with
-    /// signal 0.
-    package static func sees(process number: Int32) -> Bool { kill(number, 0) == 0 || errno != ESRCH }
+    /// True if a process with this number runs, of this user or another; false for one that has ended,
+    /// although its parent has not waited for it yet. Corresponds to kill(2) with signal 0.
+    package static func sees(process number: Int32) -> Bool {
+        guard kill(number, 0) == 0 || errno != ESRCH else { return false }
+        do throws(Errno) {
+            // The state follows the name, which may hold anything but ends with the last parenthesis
+            // (proc_pid_stat(5)).
+            let stat = try FileContents.read("/proc/\(number)/stat")
+            guard let end = stat.lastIndex(of: UInt8(ascii: ")")), end + 2 < stat.count else { return true }
+            return ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(stat[end + 2])
+        } catch {
+            return true
+        }
+    }
 
     /// The file that it was started from; nil if /proc is missing.
     package static var path: String? { target(of: "/proc/self/exe") }
