@@ -58,9 +58,10 @@ import Testing
         try lab.waitsForRoute(via: nil)
         let last = try RunningAgent(on: "relay1", of: lab, file: file)
         try lab.waitsForRoute(via: "10.14.0.61")
-        try lab.script("kill -STOP \(last.process.processIdentifier) $(cat $F/run-relay1/pid); ip -n ${P}lan link set relay1 down")
+        let agent = last.process.processIdentifier
+        try lab.script("kill -STOP \(agent) $(cat $F/run-relay1/pid); ip -n ${P}lan link set relay1 down")
         try lab.waitsForRoute(via: nil)
-        try lab.script("kill -CONT \(last.process.processIdentifier)")
+        try lab.script("kill -CONT \(agent)")
         _ = try last.end()
     }
 
