@@ -112,7 +112,8 @@ import Time
         func found(_ pods: String, _ services: String?) throws -> ClusterFacts {
             let range = services.map { "\nservices: { value: [\($0)], since: \"2026-07-01T08:30:00Z\", from: x }" } ?? ""
             let text =
-                "facts: 1\ncluster: prod\ncontext: prod\npods: { value: [\(pods)], since: \"2026-07-01T08:30:00Z\", from: x }\(range)\n"
+                "facts: 1\ncluster: prod\ncontext: prod\n"
+                + "pods: { value: [\(pods)], since: \"2026-07-01T08:30:00Z\", from: x }\(range)\n"
             let read = InventoryFile.readFacts(Array(text.utf8), name: "x")
             return try #require(read.facts, "\(read.problems)")
         }
