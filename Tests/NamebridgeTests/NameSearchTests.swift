@@ -2,6 +2,7 @@ import DNSWire
 import DomainNames
 import Forwarding
 import Foundation
+import Glibc
 import IPAddressing
 import Inventory
 import InventoryFile
@@ -137,7 +138,8 @@ import Testing
             output: output.fileHandleForWriting)
         try output.fileHandleForWriting.close()
         defer {
-            running.process.terminate()
+            // Foundation starts programs with all signals blocked, and this one waits for none.
+            _ = kill(running.process.processIdentifier, SIGKILL)
             running.process.waitUntilExit()
         }
         var text = ""
