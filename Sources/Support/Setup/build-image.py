@@ -77,7 +77,8 @@ def settings(version, architecture, layer_digest, time):
             "Entrypoint": ["/usr/bin/namebridge"],
             "Cmd": ["serve"],
             "WorkingDir": "/",
-            "Env": ["PATH=/usr/bin"],
+            # The folder of the control socket, which the health check asks.
+            "Env": ["PATH=/usr/bin", "RUNTIME_DIRECTORY=/run/namebridge"],
             "Volumes": {"/etc/namebridge": {}},
             "StopSignal": "SIGTERM",
             # Docker and Podman read it; Kubernetes has probes of its own. A dead cluster is no reason to restart it.

@@ -131,9 +131,11 @@ END
 expect 'a cluster for it runs' start "$root" /usr/bin/namebridge serve --demo --control /tmp/demo.sock
 demo=$server
 space=$inner
-# As a container engine does: another user, whose only way to a capability is the program's file.
+# As a container engine does: another user, whose only way to a capability is the program's file, and the image's environment.
+environment=$(skopeo inspect --config --raw "oci:$layout" | python3 -c 'import json, sys; print(*json.load(sys.stdin)["config"]["Env"])')
 as_user() {
-    nsenter --target "$space" --net --mount --root --wdns=/ --setuid $user --setgid $user -- /usr/bin/namebridge "$@"
+    # shellcheck disable=SC2086 # no value has a space
+    env -i $environment "$(command -v nsenter)" --target "$space" --net --mount --root --wdns=/ --setuid $user --setgid $user -- /usr/bin/namebridge "$@"
 }
 serve() {
     as_user serve >"$folder/image.log" 2>&1 &
