@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,11 +21,17 @@ _Static_assert(sizeof(struct landlock_path_beneath_attr) == 12, "landlock_path_b
 _Static_assert(_LINUX_CAPABILITY_U32S_3 == 2, "capabilities have 64 bits");
 
 int clinux_find_user(const char *name, uid_t *user, gid_t *group) {
-    const struct passwd *entry = getpwnam(name);
-    if (entry == NULL) return 0;
-    *user = entry->pw_uid;
-    *group = entry->pw_gid;
-    return 1;
+    // Not getpwnam(3): in a program that is linked statically it loads modules of the host's glibc, and crashes.
+    FILE *file = fopen("/etc/passwd", "re");
+    if (file == NULL) return 0;
+    const struct passwd *entry = fgetpwent(file);
+    while (entry != NULL && strcmp(entry->pw_name, name) != 0) entry = fgetpwent(file);
+    if (entry != NULL) {
+        *user = entry->pw_uid;
+        *group = entry->pw_gid;
+    }
+    fclose(file);
+    return entry != NULL;
 }
 
 int clinux_become(uid_t user, gid_t group) {

@@ -117,7 +117,7 @@ package struct SystemUser: Hashable, Sendable {
         self.group = group
     }
 
-    /// Nil if there is none of that name. Corresponds to getpwnam(3): for the main thread alone.
+    /// Nil if /etc/passwd has none of that name. Corresponds to fgetpwent(3): for the main thread alone.
     package init?(named name: String) {
         var user = uid_t()
         var group = gid_t()

@@ -11,7 +11,7 @@ objects=$static/release/namebridge.product/Objects.LinkFileList
 [ -e "$objects" ] || { echo "There is no $objects: make static" >&2; exit 1; }
 
 mkdir -p "$(dirname "$output")"
-# glibc warns of getpwnam(3): it reads /etc/passwd itself, and other sources only with the same glibc beside it.
+# Nothing may look up users or hosts by glibc: it would load modules of the host's, and crash.
 swiftc -static-executable -use-ld=lld -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker -z -Xlinker now \
     -Xlinker --defsym=main=namebridge_main -Xlinker -s "@$objects" -o "$output" -lldns -lssl -lcrypto -lyaml 2>"$output.log" || { cat "$output.log" >&2; exit 1; }
 rm -f "$output.log"

@@ -101,6 +101,12 @@ expect 'its program runs there' inside "$root" /opt/namebridge/bin/namebridge --
 expect 'its units name the program' grep -q '^ExecStart=/opt/namebridge/bin/namebridge serve' "$root/opt/namebridge/lib/systemd/system/namebridge.service"
 expect 'its demo answers' start "$root" /opt/namebridge/bin/namebridge serve --demo --control /run/demo.sock
 stop
+# Without the user of the service glibc would ask the other sources of the host that this runs on.
+expect 'it serves on a host whose accounts have more sources' sh -c "printf 'passwd: files systemd sss\n' >'$folder/nsswitch' &&
+    printf 'dns: { listen: 127.0.0.1:5300 }\nclusters: { prod: { dns: 127.0.0.1:5301 } }\n' >'$folder/host.yaml' &&
+    unshare --net --mount sh -c 'ip link set lo up && mount --bind \"\$1/nsswitch\" /etc/nsswitch.conf && grep -v ^namebridge: /etc/passwd >\"\$1/passwd\" &&
+        mount --bind \"\$1/passwd\" /etc/passwd && exec timeout 2 \"\$2\" serve --config \"\$1/host.yaml\" --control \"\$1/host.sock\"' sh '$folder' '$root/opt/namebridge/bin/namebridge' 2>&1 |
+    grep -q 'serving clusters=1'"
 expect 'a second time is an upgrade' sh "$installer" --root "$root" --prefix /opt/namebridge
 expect 'its script removes it' sh "$installer" --remove --root "$root" --prefix /opt/namebridge
 listed "$root" >"$folder/after"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/// The user called `name` and its group; 0 if there is none. Not to be called by two threads at a time.
+/// The user called `name` in /etc/passwd and its group, by fgetpwent(3); 0 if there is none. Not to be called by two threads at a time.
 int clinux_find_user(const char *name, uid_t *user, gid_t *group);
 /// For good and for all threads: setgroups(2) without any, setresgid(2), setresuid(2); -1 with errno.
 int clinux_become(uid_t user, gid_t group);
