@@ -73,7 +73,21 @@ extension EndToEnd {
 
         @Test(arguments: ["web.shop.svc.prod.k8s.example.com:80", "prod/web.shop:80"])
         func `explain looks names up as query does`(target: String) throws {
-            let result = try run("explain", "--planned", "--config", configuration(), "staging/pods", target, "-o", "json")
+            // The forwarder refuses this client.
+            let refused = try run("explain", "--planned", "--config", configuration(), "staging/pods", target)
+            #expect(refused.status == 2 && refused.errors.contains("not in dns.clients"), "\(refused.errors)")
+            let folder = try TemporaryFolder()
+            let file = try folder.write(
+                """
+                clusters:
+                  prod:
+                    names: [prod.cluster.local, prod.k8s.example.com]
+                    dns: ["127.0.0.1:\(try OfficeNetwork.running().prodPort)"]
+                    services: [10.234.0.0/17]
+                    pods: [10.244.0.0/17]
+                  staging: { dns: ["127.0.0.1:9"], services: [10.235.0.0/17], pods: [10.245.0.0/17] }
+                """ + "\n", to: "explained.yaml")
+            let result = try run("explain", "--planned", "--config", file, "staging/pods", target, "-o", "json")
             // The file has no path between the two.
             #expect(result.status == 1 && result.output.contains("> 10.234.1.7:80\""), "\(result.output)\(result.errors)")
             #expect(result.output.contains("NO_ROUTE"), "\(result.output)")
