@@ -11,7 +11,8 @@ struct Browse: ParsableCommand {
         discussion: """
             The running server knows them from three sources, and the output says which: facts, of services \
             whose endpoints "namebridge follow" has seen; a walk of the clusters' service ranges, which asks \
-            for the name of each address; and the cache, of names that clients have asked for. --walk begins a walk of CLUSTER, shows how far it is, and lists what it found; \
+            for the name of each address; and the cache, of names that clients have asked for. \
+            --walk begins a walk of CLUSTER, shows how far it is, and lists what it found; \
             the server keeps that for later. Nothing in the cluster needs to be changed. Names that this \
             host may not ask are not listed. The exit code is 1 if no name is known.
 

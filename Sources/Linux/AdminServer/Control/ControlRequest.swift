@@ -132,8 +132,8 @@ extension ControlRequestError: CustomStringConvertible {
         switch self {
         case .unknown:
             "unknown request, expected: status, reload, flush, flush name NAME, flush below NAME,"
-                + " flush cluster KEY, flush missed KEY, flush services KEY SERVICE.NAMESPACE,..., names SCOPE FROM,"
-                + " walk CLUSTER PER-SECOND"
+                + " flush cluster KEY, flush missed KEY, flush services KEY SERVICE.NAMESPACE,...,"
+                + " names SCOPE FROM, walk CLUSTER PER-SECOND"
         case .badName(let error): "the name \(error)"
         case .tooLong: "the request is longer than \(ControlRequest.longestLine) octets"
         }
