@@ -80,6 +80,10 @@ extension Lab {
             let set = "cable() { ip -n $P$1 link set $2 mtu $5; ip -n $P$3 link set $4 mtu $5; }; cable \(cable)"
             try script("\(set) 1300")
             for (from, to, address) in ways {
+                // What one end has learned shows in the segments that it asks the other for.
+                for host in [from, to] {
+                    try script("for f in -4 -6; do ip $f -n ${P}\(host) route flush cache; done")
+                }
                 #expect(transfer(from: from, to: to, at: address) == 50_000_000, "\(from) -> \(address): \(cable)")
             }
             try script("\(set) 1500")
