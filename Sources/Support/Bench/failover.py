@@ -667,6 +667,8 @@ def main():
     unknown = set(arguments.mechanisms) - set(MECHANISMS)
     if unknown:
         sys.exit(f"failover.py: no mechanism is called {', '.join(sorted(unknown))}")
+    # So that the network is taken away then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     results, missed = [], []
     for name in arguments.mechanisms or MECHANISMS:
         with Lab(str(Path(arguments.binary).resolve())) as lab:
