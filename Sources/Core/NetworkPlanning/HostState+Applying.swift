@@ -24,8 +24,8 @@ extension HostState {
         }
     }
 
-    /// Changes the model as the changes of `steps`, in their order: routes of one kind of change together, since
-    /// a cluster may have thousands.
+    /// Changes the model as the changes of `steps`, in their order: routes of one kind of change together,
+    /// since a cluster may have thousands.
     package mutating func apply(_ steps: [Step]) {
         var added: [Route] = []
         var removed: [Route] = []

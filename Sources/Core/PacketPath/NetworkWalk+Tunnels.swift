@@ -57,10 +57,17 @@ extension NetworkWalk {
         let around = Packet(
             from: outer.from, to: outer.to, transport: "udp",
             ports: (source: Self.tunnelSourcePort, destination: datagramPort))
+        return carry(&way, in: around, mark, from: port.machine)
+    }
+
+    /// Follows `around`, the packet around that of `way`, from the machine with the tunnel's device.
+    ///
+    /// - Parameter mark: The mark of the packet inside.
+    /// - Returns: The way's end if it is lost; nil if it arrives, or if it is not known.
+    private func carry(_ way: inout Way, in around: Packet, _ mark: PartlyKnown, from machine: Int) -> Way? {
         // A device in a namespace sends by the host that it was made in.
-        let isOwn = machine.routes.isOwn(outer.from)
-        let sender =
-            isOwn ? port.machine : map.owner(of: outer.from, near: map.places[port.machine])?.machine
+        let isOwn = map.machines[machine].routes.isOwn(around.source)
+        let sender = isOwn ? machine : map.owner(of: around.source, near: map.places[machine])?.machine
         guard let sender, map.machines[sender].evidence == .read else { return nil }
         var first = Way(around, as: .request, from: .machine(sender))
         // Within one namespace the packet around it has its mark, and it gets the mark that that one has at

@@ -8,9 +8,9 @@ struct Transaction {
     var target: RouteTarget? { isFree ? nil : lastTarget }
     /// True while the slot is free.
     private(set) var isFree = true
-    /// The target, also of the last transaction while the slot is free: the next one usually has the same, and
-    /// needs no reference counts for it. Counting at the end of a transaction waits for all that was written
-    /// before, such as the place of its message ID.
+    /// The target, also of the last transaction while the slot is free: the next one usually has the same,
+    /// and needs no reference counts for it. Counting at the end of a transaction waits for all that was
+    /// written before, such as the place of its message ID.
     private var lastTarget: RouteTarget?
 
     /// Hash of the parts that identify a question; see `TransactionTable.find`.
