@@ -146,7 +146,8 @@ struct RandomNetwork {
         }
         let large = self.exchanges(family == .v4 ? "icmp" : "ipv6-icmp", size: Self.largeSize)
         if !large.isEmpty, !large.contains(where: { $0.failed?.disposition == .unknown }) {
-            prediction.large = Set(large.map { $0.isComplete && $0.isWide(family) })
+            // One echo request is sent: what becomes of those after its answer is not seen.
+            prediction.large = Set(large.map { $0.reply?.disposition == .delivered && $0.isWide(family) })
         }
         return prediction
     }
