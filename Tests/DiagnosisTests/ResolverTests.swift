@@ -199,6 +199,17 @@ import Testing
         #expect(wrong.contains { $0.summary.contains("192.0.2.1") && $0.meaning.contains("10.96.0.1") })
     }
 
+    @Test func `a server that closes connections needs no rule of a firewall`() throws {
+        func remedies(_ outcome: ProbeOutcome) throws -> [Remedy] {
+            let findings = try Self.findings { resolver in
+                for probe in [Probe.zoneOverTCP, .addressOverTCP] { resolver.outcomes[probe] = outcome }
+            }
+            return try #require(findings.first { $0.check == .stream && $0.severity == .problem }).remedies
+        }
+        #expect(try remedies(.silence).count == 1)
+        #expect(try remedies(.failure("the server closed the connection")).isEmpty)
+    }
+
     @Test func `blocked TCP, lost EDNS, lost large packets and fragments are found`() throws {
         func broken(_ probes: Probe...) throws -> [Check] {
             Self.trouble(try Self.findings { for probe in probes { $0.outcomes[probe] = .silence } })

@@ -65,11 +65,15 @@ struct ServerDiagnosis {
     private var stream: Finding? {
         if tcp != nil { return Finding(.ok, subject, .stream, "answers over TCP") }
         guard let outcome = seen.outcomes[.zoneOverTCP] else { return nil }
+        let reason = Self.words(outcome)
+        let isTaken = reason.contains("closed the connection")
         return Finding(
-            .problem, subject, .stream, "does not answer over TCP: \(Self.words(outcome))",
+            .problem, subject, .stream, "does not answer over TCP: \(reason)",
             "Answers that do not fit into a datagram, such as those of services with many endpoints,"
-                + " come only over TCP (RFC 7766): they fail.",
-            remedies: [Self.firewall("tcp", seen.server)])
+                + " come only over TCP (RFC 7766): they fail."
+                + (isTaken
+                    ? " The connection was made: no firewall, but the server closes it unanswered." : ""),
+            remedies: isTaken ? [] : [Self.firewall("tcp", seen.server)])
     }
 
     /// The finding about EDNS.

@@ -107,6 +107,7 @@ struct NetPlan: ParsableCommand {
             writer.write("# \(host.configuration.path) names no hosts or nodes: there is nothing to plan.\n")
         } else {
             writer.write(Self.fitted(summary.text))
+            if !full { writer.write("# --full lists each of them.\n\n") }
         }
         if full { try writePlans(of: hosts, planner, to: &writer) }
         for instruction in planner.instructions() { writer.write(Self.fitted(instruction.text)) }
