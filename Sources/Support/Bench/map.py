@@ -270,12 +270,20 @@ def instructions(options, kind):
             f'dns:\n  listen: ["127.0.0.1:{port}"]\n  workers: 1\n  cache: {{ size: 64MiB, max-ttl: 1h }}\n'
             f'clusters:\n  prod:\n    names: [prod.example]\n    dns: ["127.0.0.1:{upstream}"]\n'
             f"    pods: [10.0.0.0/9]\n    services: [10.128.0.0/9]\n{mapping}")
-        out = f"{folder}/out"
+        out, log = f"{folder}/out", Path(folder) / "log"
+        # Valgrind gives up at debug information that is newer than itself.
+        program = f"{folder}/namebridge"
+        run("strip", "--strip-debug", "-o", program, options.program)
         processes = [subprocess.Popen([options.baseline, "answer", str(upstream)])]
-        processes.append(subprocess.Popen(
-            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", options.program, "serve", "--config", str(file)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        with open(log, "wb") as written:
+            processes.append(subprocess.Popen(
+                ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", program, "serve", "--config", str(file)],
+                stdout=written, stderr=written))
         server = str(processes[1].pid)
+
+        def check_alive():
+            if processes[1].poll() is not None:
+                raise OSError(f"the server has ended: {log.read_text(errors='replace')[-600:]}")
 
         def load(suffix, count=options.names, seconds=60):
             # Two addresses are expected: each answer counts as wrong, with and without a map, so that both go alike.
@@ -292,10 +300,12 @@ def instructions(options, kind):
                 found = re.search(r"^totals: (\d+)", path.read_text() if path.exists() else "", re.M)
                 if found:
                     return int(found[1])
+                check_alive()
                 time.sleep(0.2)
 
         try:
             while not load("warm.b", 1, 2):
+                check_alive()
                 time.sleep(0.5)
             load("warm.a")
             run("callgrind_control", "-z", server)
@@ -321,7 +331,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--packets", type=int, default=100_000)
     parser.add_argument("--prefixes", type=int, default=2_000)
-    parser.add_argument("--names", type=int, default=4_000)
+    parser.add_argument("--names", type=int, default=1_000)
     parser.add_argument("what", nargs="*", default=["packets", "apply"], help="packets, apply, names")
     options = parser.parse_args()
     for what in options.what:
