@@ -192,9 +192,9 @@ explain-proof: check-swift test-packages
 		swift test --disable-xctest --filter 'NetworkLabTests.(ExplainProofTests|CellTests)'
 
 # Every address of clusters that overlap, and every step and disturbance of changes to maps.
-map-proof: check-swift test-packages
-	NAMEBRIDGE_WHOLE_RANGES=1 NAMEBRIDGE_EVERY_STEP=1 swift test --disable-xctest \
-		--filter '(MapChange|MappedMesh|OverlappingCluster|Convergence)Tests'
+map-proof: check-swift test-packages build
+	python3 Sources/Support/Bench/wholeranges.py
+	NAMEBRIDGE_EVERY_STEP=1 swift test --disable-xctest --filter '(MapChange|MappedMesh|OverlappingCluster|Convergence)Tests'
 
 fuzz: check-swift fuzz-packages
 	python3 Sources/Support/Fuzzer/fuzz.py $(FUZZ)
