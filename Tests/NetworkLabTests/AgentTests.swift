@@ -161,14 +161,21 @@ final class RunningAgent {
     /// Waits for a new line with `words` in the log; on a busy machine an agent may have to wait for its turn.
     func waits(for words: String, _ lab: Lab, seconds: Int = 20) throws {
         for _ in 0..<seconds * 20 {
-            let new = text.dropFirst(seen.count)
-            if new.contains(words) {
-                seen = text
-                return
-            }
+            let all = text
+            if all.dropFirst(seen.count).contains(words) { return seen = all }
             Thread.sleep(forTimeInterval: 0.05)
         }
         throw LabFailure(text: "the agent does not say \"\(words)\":\n\(text)")
+    }
+
+    /// Waits for new lines with each of several texts, in any order: they may come at one moment.
+    func waits(forNew words: [String], _ lab: Lab, seconds: Int = 20) throws {
+        for _ in 0..<seconds * 20 {
+            let all = text
+            if words.allSatisfy(all.dropFirst(seen.count).contains) { return seen = all }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        throw LabFailure(text: "the agent does not say all of \(words) now:\n\(text)")
     }
 
     /// Waits for each of several texts, in any order, since the start.

@@ -25,12 +25,11 @@ import Testing
         ] {
             let other = next == "relay1" ? "relay2" : "relay1"
             try lab.script(command)
-            try agent.waits(for: "routes moved", lab)
+            // With the reason, and what to look at, once there is time to find it out.
+            try agent.waits(forNew: ["routes moved", "path reason path=\"office -> prod via \(other)\""], lab)
             #expect(agent.lastLine(with: "relay moved").contains(" carries=\(next) "), "\(agent.text)")
             try lab.waits(for: stream)
             print("\(what): no datagram for \(stream.takeGap()) ms; \(agent.lastLine(with: "relay moved"))")
-            // Why, and what to look at, once there is time to find it out.
-            try agent.waits(for: "path reason path=\"office -> prod via \(other)\"", lab)
             let reasoned = try lab.net("r", "status --config \(file)")
             #expect(reasoned.output.contains("\(other) is down") && reasoned.output.contains("; fix: "), "\(reasoned.output)")
             try lab.mend(other, file)
