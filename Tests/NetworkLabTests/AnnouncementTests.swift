@@ -104,7 +104,17 @@ import Testing
         try lab.script("for p in $(ip netns pids ${P}relay2); do [ $p = $(cat $F/nest-relay2) ] || kill -STOP $p; done")
         try lab.waitsForAddress("10.14.0.60", on: "relay1")
         try lab.script("for p in $(ip netns pids ${P}relay2); do kill -CONT $p; done")
-        for agent in [next, agents[1]] { _ = try agent.end() }
+        // It comes back to a relay whose agent hung and goes on.
+        try lab.waitsForHealth(0, on: "relay2", of: "office/prod")
+        try lab.script("kill -STOP \(next.process.processIdentifier)")
+        try lab.waitsForAddress("10.14.0.60", on: "relay2")
+        // Its guard has said so too by now.
+        try lab.script("timeout 20 sh -c 'until grep -q 1 \(lab.state(of: "relay1"))/works-office_prod; do sleep 0.1; done'")
+        try lab.script("kill -CONT \(next.process.processIdentifier)")
+        try lab.waitsForHealth(0, on: "relay1", of: "office/prod")
+        _ = try agents[1].end()
+        try lab.waitsForAddress("10.14.0.60", on: "relay1")
+        _ = try next.end()
         #expect(try lab.net("relay1", "health office/prod").code != 0)
     }
 }

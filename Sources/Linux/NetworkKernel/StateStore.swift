@@ -130,6 +130,12 @@ package struct StateStore: Sendable {
         }
     }
 
+    /// What keepalived was last told by such a file; nil if the file is missing or can't be read.
+    package func works(_ name: String) -> Bool? {
+        let octets = (try? folder.read(name)) ?? nil
+        return octets.map { $0 == Array(TrackedFile.text(works: true).utf8) }
+    }
+
     /// Tells keepalived that nothing works any more.
     package func writeNothingWorks() throws(KernelError) {
         for name in FileContents.names(in: folder.path)

@@ -126,6 +126,7 @@ final class RunningAgent: AgentDuties {
             if names.contains(where: { $0.hasSuffix(FactsFolder.suffix) }) { agent.noteFileChange() }
             if names.contains(StateStore.wantedName) { agent.noteDesired() }
             if names.contains(StateStore.drainedName) { readDrained() }
+            for name in names where name.hasPrefix(TrackedFile.prefix) { noteTracked(name) }
         }
     }
 
@@ -176,6 +177,12 @@ final class RunningAgent: AgentDuties {
     private func tellKeepalived() {
         for (name, works) in relays.tracked where tracked[name] != works { write(works: works, to: name) }
         for name in tracked.keys where relays.tracked[name] == nil { write(works: false, to: name) }
+    }
+
+    /// One of these files has changed. While this agent hung, the guard may have written it: then what holds
+    /// now is written again.
+    private func noteTracked(_ name: String) {
+        if let works = tracked[name], state.works(name) != works { tracked[name] = nil }
     }
 
     /// Writes one of these files; if it can't be, it is tried again with the next turn.
