@@ -57,6 +57,30 @@ import Testing
         #expect(conntrack.commands.last == "conntrack -L -f ipv4 -s 10.1.0.0/16 -d 10.9.0.0/16")
     }
 
+    @Test func `a conntrack that hangs is run a few times, however many ranges there are`() throws {
+        let conntrack = FakeConntrack()
+        conntrack.usualEnding = .timeout
+        var lines: [String] = []
+        let ranges = try (0..<64).map { try range("10.\(2 * $0).0.0/16") }
+        LinuxKernel.forget(ranges, attempt: conntrack.attempt, announce: { lines.append($0) })
+        #expect(conntrack.commands.count == 3)
+        #expect(lines.count == 1 && lines[0].contains("older connections stay"), "\(lines)")
+    }
+
+    @Test func `a connection that can't be deleted keeps no other from being deleted`() throws {
+        let conntrack = FakeConntrack()
+        let listing = "conntrack -L -f ipv4 -s 10.1.0.0/16 -d 10.8.0.0/16"
+        conntrack.outputs[listing] = [1, 2].map { number in
+            "tcp 6 431999 ESTABLISHED src=10.1.0.\(number) dst=10.8.0.9 sport=4000 dport=80"
+                + " src=10.8.0.9 dst=10.1.0.\(number) sport=80 dport=4000 [ASSURED] mark=0 use=1\n"
+        }.joined()
+        conntrack.endings["conntrack -R -"] = .exit(status: 1)
+        conntrack.usualEnding = .exit(status: 1)
+        conntrack.endings[listing] = .exit(status: 0)
+        #expect(throws: KernelError.self) { try conntrack.forget([range("10.8.0.0/16")]) }
+        #expect(conntrack.commands.count { $0.hasPrefix("conntrack -D") } == 2, "\(conntrack.commands)")
+    }
+
     @Test func `routes stay for the connections of either end, and where these are not known`() throws {
         let conntrack = FakeConntrack()
         let opened =
@@ -88,6 +112,8 @@ import Testing
 private final class FakeConntrack {
     /// How commands end, instead of with exit status 0.
     var endings: [String: ChildProcess.Ending] = [:]
+    /// How other commands end.
+    var usualEnding = ChildProcess.Ending.exit(status: 0)
     /// What commands print, instead of nothing.
     var outputs: [String: String] = [:]
     /// What failing commands say.
@@ -97,7 +123,7 @@ private final class FakeConntrack {
 
     func attempt(_ command: Command) throws(KernelError) -> ChildProcess.Result {
         commands.append("\(command)")
-        let ending = endings["\(command)"] ?? .exit(status: 0)
+        let ending = endings["\(command)"] ?? usualEnding
         return ChildProcess.Result(
             ending: ending, output: Array((outputs["\(command)"] ?? "").utf8),
             errors: ending == .exit(status: 0) ? [] : Array(errors.utf8))

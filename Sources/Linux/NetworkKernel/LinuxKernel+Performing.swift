@@ -49,6 +49,9 @@ extension LinuxKernel {
         forget(ranges, attempt: HostTools.attempt, announce: announce)
     }
 
+    /// Programs that may take too long in one apply: a `conntrack` that hangs does so for all.
+    private static let mostTimeouts = 3
+
     /// Deletes connections, or says which stay.
     ///
     /// - Parameter attempt: Runs a program to its end.
@@ -56,9 +59,17 @@ extension LinuxKernel {
         _ ranges: [ConnectionRange], attempt: (Command) throws(KernelError) -> ChildProcess.Result,
         announce: (String) -> Void
     ) {
+        var timeouts = 0
         for family in ConnectionRanges.byFamily(ranges) {
             do throws(KernelError) {
-                try forget(family, attempt: attempt)
+                try forget(family) { command throws(KernelError) in
+                    guard timeouts < mostTimeouts else {
+                        throw .failed(command, .timeout, errors: "not run, since others took too long")
+                    }
+                    let result = try attempt(command)
+                    if case .timeout = result.ending { timeouts += 1 }
+                    return result
+                }
             } catch {
                 announce(
                     "# older connections stay as they are until they end, because \(error); once that is"
@@ -99,7 +110,15 @@ extension LinuxKernel {
         let all = try attempt(Command(.conntrack, ["-R", "-"], input: script))
         if all.ending == .exit(status: 0) { return }
         // Before version 1.4.7 it takes one at a time.
-        for command in commands { try forget(command, attempt) }
+        var failure: KernelError?
+        for command in commands {
+            do throws(KernelError) {
+                try forget(command, attempt)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Deletes old connections.
