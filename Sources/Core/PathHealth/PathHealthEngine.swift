@@ -86,9 +86,7 @@ package struct PathHealthEngine: Sendable {
         pass(to: time)
         for index in dues.indices where dues[index] <= now {
             trackers[index].advance(at: now, index: index, random: &random, into: &actions)
-            if trackers[index].isJudgementDue(at: now) {
-                trackers[index].judge(excuse: excuse(of: index), at: now)
-            }
+            if trackers[index].isJudgementDue(at: now) { judge(index) }
             tell(index, into: &actions)
             noteDue(of: index)
         }
@@ -134,6 +132,30 @@ package struct PathHealthEngine: Sendable {
 
     private mutating func tell(_ index: Int, into actions: inout [PathAction]) {
         if trackers[index].takeNews(at: now) == .changed { actions.append(.tell(path: index)) }
+    }
+
+    private mutating func judge(_ index: Int) {
+        let excuse = excuse(of: index)
+        if excuse == nil, isEndSilent(behindAllOf: index) {
+            trackers[index].forgetEnd(at: now)
+        } else {
+            trackers[index].judge(excuse: excuse, at: now)
+        }
+    }
+
+    /// True if what a path's relay and all others between the same ends lead to is silent: that says nothing
+    /// of this relay.
+    private func isEndSilent(behindAllOf index: Int) -> Bool {
+        let tracker = trackers[index]
+        guard tracker.hasReachedEnd else { return false }
+        let others = trackers.indices.filter {
+            trackers[$0].path.from == tracker.path.from && trackers[$0].path.to == tracker.path.to
+                && trackers[$0].path.way != tracker.path.way
+        }
+        return !others.isEmpty
+            && others.allSatisfy {
+                !trackers[$0].hasReachedEnd || hasFailedTogether(trackers[$0], with: tracker)
+            }
     }
 
     // MARK: - Own faults

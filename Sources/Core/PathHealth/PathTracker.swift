@@ -41,8 +41,9 @@ struct PathTracker {
     private var jitter = 0
     private var nextTarget = 0
     private var lastNumber: UInt32 = 0
-    /// True once a target behind the others has answered: from then on such targets alone are probed.
-    private var hasReachedEnd = false
+    /// True once a target behind the others has answered: from then on such targets alone are probed, until
+    /// they are silent behind all relays.
+    private(set) var hasReachedEnd = false
     /// For each target how many connections in a row were not answered.
     private var misses: [Int]
     private var lastFailure = ""
@@ -308,6 +309,14 @@ struct PathTracker {
             successes = 0
             become(.down, silenceWords, at: now)
         }
+    }
+
+    /// What is behind the others is silent over all relays, which is no fault of one: the others are probed
+    /// as well, and what they do not answer from now on is a silence.
+    mutating func forgetEnd(at now: MonotonicTime) {
+        hasReachedEnd = false
+        silence = nil
+        due = now
     }
 
     /// This host's own link does not work (`fault`), or does.

@@ -92,7 +92,8 @@ package final class PathScenarioPlayer {
     private func paths(_ name: String, _ line: Scenario.Line) throws(ScenarioError) -> [Int] {
         let found = network.engine.paths.indices.filter {
             let path = network.engine.paths[$0]
-            return name == "all" || name == "\(path.from)->\(path.to)"
+            let ends = "\(path.from)->\(path.to)"
+            return name == "all" || name == ends || name == "\(ends):\(path.relays.joined(separator: ","))"
         }
         guard !found.isEmpty else { throw ScenarioError(line: line.number, text: "no path \(name)") }
         return found
