@@ -138,6 +138,34 @@ import Testing
         }
     }
 
+    /// One router that is gone must not take the way to the office from all relays.
+    @Test func `nodes probe each router of the office through each relay, and relays let them`() throws {
+        let file = """
+            clusters:
+              prod:
+                dns: [10.20.0.10]
+                pods: [10.32.0.0/16]
+                services: [10.20.0.0/16]
+                map: { 10.32.0.0/16: 10.200.0.0/16, 10.20.0.0/16: 10.201.0.0/16 }
+                cni: calico-bgp
+                nodes: { n1: { address: 10.14.0.11, pods: [10.32.1.0/24] } }
+                hosts: { r1: { address: 10.14.0.61 }, r2: { address: 10.14.0.62 } }
+            sites:
+              office:
+                networks: [172.16.0.0/18]
+                router: [10.14.0.1, "fd00:14::2"]
+                hosts: { gate: { address: 10.14.0.1 }, gate2: { address: [10.14.0.2, "fd00:14::2"] } }
+            paths: [{ from: office, to: prod, via: relay, relays: [r1, r2], source: keep }]
+            """
+        let group = try #require(try plan(file, "n1").relayGroups.first)
+        for path in group.probedPaths {
+            // The relays have no IPv6.
+            #expect(path.targets.filter(\.isBehindOthers).map { "\($0.endpoint)" } == ["10.14.0.1:9", "10.14.0.2:9"])
+        }
+        let rules = try plan(file, "r1").text
+        #expect(rules.contains("ip daddr { 10.14.0.1, 10.14.0.2 } tcp dport 9"), "\(rules)")
+    }
+
     @Test func `connections that began before a relay was drained stay with it`() throws {
         let choices = RelayChoices([Self.group: ["r2"]], staying: [Self.group: "r1"])
         let planner = NetworkPlanner(try Networks.inventory(yaml: Self.file()), choices: choices)

@@ -15,12 +15,14 @@ struct ProbeReturn {
     init(_ planning: RelayPlanning) { self.planning = planning }
 
     /// Addresses of the near end's routers, which nodes connect to through each relay: of each router the one
-    /// nearest to the relays' own. Empty if not both ends choose.
+    /// nearest to the relays' own. Empty if not both ends choose, or if no relay has this family: what can't
+    /// be sent would hide what is not answered.
     func routers(_ family: AddressFamily) -> [IPAddress] {
         guard planning.keepsSource, planning.mapped != nil, planning.relays.count > 1,
             planning.endpoint == nil, let site = planning.planner.sites[planning.from]
         else { return [] }
         let own = planning.relays.flatMap(\.host.addresses).filter { $0.family == family }
+        guard !own.isEmpty else { return [] }
         func distance(_ address: IPAddress) -> UInt128 {
             own.map { $0.bits ^ address.bits }.min() ?? .max
         }
@@ -48,14 +50,15 @@ struct ProbeReturn {
             builder.accept(probes, because: because)
         }
         for family in AddressFamily.allCases {
-            guard let router = routers(family).first else { continue }
-            let asked: [FilterMatch] = [
-                .destination(PrefixSet([IPPrefix(only: router)])),
+            let asked = routers(family).map { IPPrefix(only: $0) }
+            guard !asked.isEmpty else { continue }
+            let matches: [FilterMatch] = [
+                .destination(PrefixSet(asked)),
                 .destinationPort(transport: "tcp", Int(RelayPlanning.discard)),
             ]
             builder.translate(
                 FilterRule(
-                    asked, .masquerade(isFullyRandom: true), comment: FilterRule.comment(because)))
+                    matches, .masquerade(isFullyRandom: true), comment: FilterRule.comment(because)))
         }
     }
 }

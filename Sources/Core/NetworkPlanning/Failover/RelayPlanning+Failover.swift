@@ -119,7 +119,7 @@ extension RelayPlanning {
         switch direction {
         case .there:
             // With another source the relay might not translate, and the probe would show less; where relays
-            // keep sources, they translate that of a router (`passProbes`).
+            // keep sources, they translate that of a router (`ProbeReturn.pass`).
             let near = nearTraffic.flatMap(\.sources.prefixes)
             let sources = AddressFamily.allCases.compactMap { family in
                 ProbeReturn(self).askingRouters(family).first { host.addresses.contains($0) }
@@ -137,8 +137,8 @@ extension RelayPlanning {
                 hop.host.addresses.map {
                     ProbeTarget(Endpoint(address: $0, port: Self.discard), mayRefuse: true)
                 }
-                + AddressFamily.allCases.compactMap { family in
-                    ProbeReturn(self).routers(family).first.map {
+                + AddressFamily.allCases.flatMap { family in
+                    ProbeReturn(self).routers(family).map {
                         ProbeTarget(
                             Endpoint(address: $0, port: Self.discard), mayRefuse: true, isBehindOthers: true)
                     }
