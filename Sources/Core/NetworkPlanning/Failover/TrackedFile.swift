@@ -8,9 +8,9 @@ package enum TrackedFile {
     package static let prefix = "works-"
 
     /// The name of the file for a path, as in `office/prod`, or for an address of forwarders, as in
-    /// `dns/172.20.0.53`.
+    /// `dns/172.20.0.53`. Keys have no underscore: each path has a file of its own.
     package static func name(of path: String) -> String {
-        prefix + String(path.map { $0.isLetter && $0.isASCII || $0.isNumber && $0.isASCII ? $0 : "_" })
+        prefix + String(path.map { $0.isASCII && ($0.isLetter || $0.isNumber) || $0 == "-" ? $0 : "_" })
     }
 
     /// The content of a file.

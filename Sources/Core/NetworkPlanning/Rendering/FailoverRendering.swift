@@ -193,7 +193,7 @@ struct FailoverRendering {
                 planning.relays.contains(where: { $0.isSame(as: host) })
             else { return nil }
             return Instance(
-                name: "namebridge_\(planning.from)_\(planning.cluster.key)".identifier,
+                name: "namebridge_\(planning.from)_\(planning.cluster.key)",
                 path: "\(planning.from)/\(planning.cluster.key)",
                 device: vrrp.interface ?? host.host.device,
                 address: nearest(host.host.addresses, [vrrp.address], family: vrrp.address.family)?.local,
