@@ -6,7 +6,7 @@ import Synchronization
 package final class NativeThread: Sendable {
     /// The thread's handle.
     private let handle: pthread_t
-    /// True once the thread was waited for.
+    /// True once the thread was waited for, or let go.
     private let isJoined = Mutex(false)
 
     /// Starts `body` on a new thread, with all signals blocked except those of traps.
@@ -39,6 +39,15 @@ package final class NativeThread: Sendable {
             throw Errno(code: code)
         }
         handle = thread
+    }
+
+    /// Lets the thread go: it gives its stack back when it ends, and nothing waits for it. Corresponds to
+    /// pthread_detach(3).
+    package func detach() {
+        isJoined.withLock { isJoined in
+            if !isJoined { _ = pthread_detach(handle) }
+            isJoined = true
+        }
     }
 
     /// Waits until the thread has ended; later calls return when the first one does. Corresponds
