@@ -26,7 +26,7 @@ struct PrivilegeOptions: ParsableArguments {
         let wanted = user ?? (isDemo ? "root" : Self.usualUser)
         let found = SystemUser(named: wanted)
         if user != nil, found == nil {
-            Log.failure("not started", [("reason", "there is no user \"\(wanted)\"")])
+            Log.failure("not started", [("reason", "there is no user \"\(wanted)\" in /etc/passwd")])
             throw ExitStatus.usage
         }
         let target = ProcessPrivileges.isRoot && found?.user != 0 ? found : nil
@@ -37,7 +37,7 @@ struct PrivilegeOptions: ParsableArguments {
             let left = try ProcessPrivileges.reduce(
                 to: target, socketFolder: socketFolder?.path, logFolders: logFolders)
             if ProcessPrivileges.isRoot, user == nil, !isDemo {
-                Log.warning("stays root", [("reason", "there is no user \(Self.usualUser)")])
+                Log.warning("stays root", [("reason", "there is no user \(Self.usualUser) in /etc/passwd")])
             }
             log(left, target, logFolders: logFolders)
         } catch {
