@@ -225,6 +225,22 @@ import Testing
         #expect(run.isWhole && run.takeNews().contains("recovered"))
     }
 
+    @Test func `what a setting was is known after a repair of which a part fails`() throws {
+        let run = try AgentRun.started(LabHosts(network: "office-to-cluster", host: "relay1"))
+        let record = try #require(try run.run.store.records().first { $0.previous != $0.ours })
+        // As for a device that is new since the apply: nothing is recorded of it yet.
+        try run.run.store.write(try run.run.store.records().filter { $0.setting != record.setting })
+        run.disturb([]) { $0.settings[record.setting] = record.previous }
+        run.run.kernel.refusal = { $0.contains("route prepend 172.17.33.0/24") }
+        run.flushRoutes()
+        run.wait(milliseconds: 500)
+        #expect(run.run.kernel.state.settings[record.setting] == record.ours)
+        #expect(try run.run.store.records().contains(record))
+        run.run.kernel.refusal = nil
+        run.wait(milliseconds: 60_000)
+        #expect(try run.isWhole && run.run.store.records().contains(record))
+    }
+
     @Test func `a failed repair is reported once and tried again`() throws {
         let run = try AgentRun.started()
         run.run.kernel.fault = .death(at: run.run.kernel.calls + 2)

@@ -27,7 +27,7 @@ extension NetworkApplier {
             return nil
         }
         let plan = try plan(configuration)
-        let context = HostContext(
+        var context = HostContext(
             resolvers: options.resolvers, sessions: options.sessions, records: try store.records())
         var partial: PartialApply?
         var failed: Set<Change> = []
@@ -42,13 +42,16 @@ extension NetworkApplier {
             partial = PartialApply(difference: desired, steps: desired.steps.filter { !rest.contains($0) })
             let steps = difference.steps.filter { !failed.contains($0.change) }
             guard !difference.isRefused, !steps.isEmpty else { return partial }
+            // Before the steps: who is killed among them must not forget what a setting was, and the next round
+            // finds it as this one leaves it.
+            context.records = difference.records(after: context.records, among: observed.settings)
+            try store.write(context.records)
             do throws(KernelError) {
                 try kernel.perform(steps, announce: announce)
             } catch {
                 guard let culprit = steps.first(where: { $0.isCause(of: error) }) else { return partial }
                 failed.insert(culprit.change)
             }
-            try store.write(difference.records(after: context.records, among: observed.settings))
         }
         return partial
     }
