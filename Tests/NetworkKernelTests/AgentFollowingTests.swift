@@ -258,6 +258,30 @@ import Testing
         #expect(run.takeNews().contains { $0.contains("it was not confirmed") })
     }
 
+    @Test func `an undone apply is not repeated when facts change or an earlier file is applied`() throws {
+        let run = try AgentRun.started()
+        let path = run.agent.path
+        let undone = AppliedConfiguration(path: path, host: "c1/001", isChosen: false, text: "empty+n1")
+        let options = NetworkApplier<FakeKernel>.Options(desired: .configuration(undone), armUndo: { _ in })
+        #expect(try run.run.apply(options, of: HostPlan(host: run.run.plan.host)))
+        #expect(try run.run.undo() == .undone)
+        for facts in ["+n1", "+n1+n2", "+n2"] {
+            run.facts = facts
+            run.agent.follow(.success("empty" + facts))
+            run.wait(milliseconds: 70_000)
+            run.agent.follow(.success("empty" + facts))
+            #expect(run.isWhole, "\(facts)")
+        }
+        #expect(run.status?.trouble?.contains("it was not confirmed") == true)
+        // The file that a person applies is followed again.
+        let applied = AppliedConfiguration(path: path, host: "c1/001", isChosen: false, text: "empty+n2")
+        let asked = NetworkApplier<FakeKernel>.Options(desired: .configuration(applied))
+        #expect(try run.run.apply(asked, of: HostPlan(host: run.run.plan.host)))
+        run.facts = "+n3"
+        run.agent.follow(.success("empty+n3"))
+        #expect(!run.isWhole && run.status?.trouble == nil)
+    }
+
     @Test func `a confirmed apply of another process is maintained, and its file followed`() throws {
         let run = try AgentRun.started()
         let applied = AppliedConfiguration(path: "/tmp/new.yaml", host: "c1/001", isChosen: false, text: AgentRun.good)

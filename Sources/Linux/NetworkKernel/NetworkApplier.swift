@@ -65,6 +65,9 @@ package struct NetworkApplier<Machine: Kernel> {
         /// The desired state of the host from then on; nil leaves it unchanged.
         package var desired: DesiredConfiguration?
 
+        /// True for an apply that no person asked for: a file whose apply was not confirmed stays so.
+        package var isAutomatic = false
+
         /// Decides whether the steps run now.
         package var proceeds: (Difference) -> Bool = { _ in true }
 
@@ -149,7 +152,7 @@ package struct NetworkApplier<Machine: Kernel> {
             difference.note(NetworkPlanning.difference(from: asked, to: plan, context: context).conflicts)
             let found = difference.records(after: records)
             if found != records { try store.write(found) }
-            if let desired = options.desired { try store.write(desired) }
+            try settle(options.desired, isAutomatic: options.isAutomatic)
             return .nothingToDo(difference)
         }
         guard options.proceeds(difference) else { return .postponed(difference) }
@@ -169,7 +172,7 @@ package struct NetworkApplier<Machine: Kernel> {
             for line in try options.compare?() ?? [] { announce("# \(line)") }
             try store.write(changed)
             journal.waits = options.armUndo != nil
-            if journal.waits { try store.write(journal) } else { try finish(journal) }
+            if journal.waits { try store.write(journal) } else { try finish(journal, options) }
         } catch {
             announce("# failed: undoing everything")
             try rollBack(journal, after: error)
@@ -178,9 +181,16 @@ package struct NetworkApplier<Machine: Kernel> {
     }
 
     /// The apply of `journal` stays, and becomes the desired state.
-    private func finish(_ journal: Journal) throws(KernelError) {
-        if let desired = journal.desired { try store.write(desired) }
+    private func finish(_ journal: Journal, _ options: Options = Options()) throws(KernelError) {
+        try settle(journal.desired, isAutomatic: options.isAutomatic)
         try store.removeJournal()
+    }
+
+    /// Makes that the desired state, if any.
+    private func settle(_ desired: DesiredConfiguration?, isAutomatic: Bool) throws(KernelError) {
+        guard let desired else { return }
+        try store.write(desired)
+        if !isAutomatic { try store.removeUnconfirmed() }
     }
 
     /// Removes everything that is ours, and deletes the connections whose translation is removed.

@@ -135,7 +135,10 @@ extension NetworkAgent {
             if host == nil, applied.isChosen, applied.path == path { host = applied.host }
         case nil: break
         }
-        if case .configuration(let undone)? = try store.unconfirmed(), undone.text == text {
+        // Nodes that came or went since do not make it another file.
+        if case .configuration(let undone)? = try store.unconfirmed(),
+            settings.written(undone.text) == settings.written(text)
+        {
             throw .notFollowed(path: path, why: "its apply was undone because it was not confirmed")
         }
         let plan: HostPlan

@@ -242,7 +242,9 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
 
     /// The options of an apply by the agent.
     private func options(desired: DesiredConfiguration? = nil) -> Applier.Options {
-        Applier.Options(resolvers: settings.resolvers(), desired: desired)
+        var options = Applier.Options(resolvers: settings.resolvers(), desired: desired)
+        options.isAutomatic = true
+        return options
     }
 
     /// Different for each journal since the host's start.

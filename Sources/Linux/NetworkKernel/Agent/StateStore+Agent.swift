@@ -13,13 +13,15 @@ extension StateStore {
     /// Writes the desired state.
     package func write(_ desired: DesiredConfiguration) throws(KernelError) {
         try write("wanted", desired.json.description)
-        try remove("unconfirmed")
     }
 
     /// Writes the configuration that was not confirmed.
     package func write(unconfirmed: DesiredConfiguration) throws(KernelError) {
         try write("unconfirmed", unconfirmed.json.description)
     }
+
+    /// Deletes the record of an apply that was not confirmed: a person has decided otherwise since.
+    package func removeUnconfirmed() throws(KernelError) { try remove("unconfirmed") }
 
     /// Deletes the record that everything was removed.
     package func removeWanted() throws(KernelError) { try remove("wanted") }
