@@ -11,29 +11,16 @@ import Testing
 @Suite struct MapChangeTests {
     /// The relay of a cluster that its file writes with `map`.
     private static func plan(map: String) throws -> HostPlan {
-        let text = """
-            clusters:
-              prod:
-                pods: [10.244.0.0/16]
-                \(map)
-                cni: flannel-host-gw
-                nodes: { n1: { address: 192.168.10.11, pods: [10.244.1.0/24] } }
-            sites:
-              office:
-                networks: [172.16.0.0/18]
-                router: 172.16.0.1
-                hosts: { gate: { address: [172.16.0.5, 192.168.10.5] } }
-            paths: [{ from: office, to: prod, via: relay, relays: [gate], source: snat }]
-
-            """
-        let read = InventoryFile.read(Array(text.utf8), name: "map.yaml")
+        let office = RelayOffice(
+            cluster: map.isEmpty ? [] : [map], relays: ["gate"], path: ["relays: [gate]", "source: snat"])
+        let read = InventoryFile.read(Array(office.yaml.utf8), name: "map.yaml")
         let planner = NetworkPlanner(try #require(read.inventory, "\(read.problems)"))
         return planner.plan(for: try #require(planner.host(named: "gate")))
     }
 
     private static let plain = ""
-    private static let mapped = "map: { 10.244.0.0/16: 10.200.0.0/16 }"
-    private static let renumbered = "map: { 10.244.0.0/16: 10.210.0.0/16 }"
+    private static let mapped = "map: { 10.32.0.0/16: 10.200.0.0/16 }"
+    private static let renumbered = "map: { 10.32.0.0/16: 10.210.0.0/16 }"
 
     private static func destinations(_ run: Run) -> Set<String> {
         Set(run.kernel.state.routes.filter { $0.isOurs && !$0.nextHops.isEmpty }.map { "\($0.destination)" })

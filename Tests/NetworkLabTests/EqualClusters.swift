@@ -11,16 +11,18 @@ enum EqualClusters {
         let lab = try Lab(
             name, hosts: ["pc", "gate", "n1", "n2", "p1", "p2"],
             script: """
+                \(addressing)
                 wire pc eth0 gate eth0
-                address pc eth0 172.16.0.100/18 fd00:16::100/64; address gate eth0 172.16.0.5/18 fd00:16::5/64
+                address pc eth0 172.16.0.100/18 fd00:16::100/64
                 ip -n ${P}pc route add default via 172.16.0.5; ip -n ${P}pc -6 route add default via fd00:16::5
                 for i in 1 2; do
                     wire gate upa$i n$i eth0
-                    address gate upa$i 192.168.10.1/24 fd00:10::1/64; address n$i eth0 192.168.10.11/24 fd00:10::11/64
+                    address n$i eth0 192.168.10.11/24 fd00:10::11/64
                     on n$i sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
                     pod n$i p$i 10.244.1.1 10.244.1.7 fd00:244:1::1 fd00:244:1::7
                     service n$i 10.96.0.10 10.244.1.7; service n$i fd00:96::a fd00:244:1::7
                 done
+                addresses
 
                 """
                     + (masquerading
@@ -34,6 +36,44 @@ enum EqualClusters {
             answering: ["pc", "p1", "p2"], nesting: ["gate"])
         lab.references = ["n1": "c1/n1", "n2": "c2/n2"]
         return lab
+    }
+
+    /// The addresses of the relay, as what starts its network gives them.
+    private static let addressing = """
+        addresses() {
+            address gate eth0 172.16.0.5/18 fd00:16::5/64
+            for i in 1 2; do address gate upa$i 192.168.10.1/24 fd00:10::1/64; done
+        }
+        """
+
+    /// Ends all that is in the relay's kernel, and starts it again with its devices and addresses alone; what it had
+    /// below /run is gone.
+    static func reboot(_ lab: Lab) throws {
+        try lab.script(
+            """
+            \(addressing)
+            # Its cables are held by another host meanwhile.
+            for d in eth0 upa1 upa2; do ip -n ${P}gate link set $d netns ${P}pc name gate-$d; done
+            for p in $(ip netns pids ${P}gate); do kill -9 $p; done
+            ip netns del ${P}gate; rm -r $F/nest-gate \(lab.state(of: "gate"))
+            ip netns add ${P}gate; ip -n ${P}gate link set lo up
+            on gate sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+            nest gate
+            for d in eth0 upa1 upa2; do
+                ip -n ${P}pc link set gate-$d netns ${P}gate name $d; ip -n ${P}gate link set $d up
+            done
+            addresses
+            """)
+    }
+
+    /// The nodes lead packets for the office to the relay.
+    static func leadBack(_ lab: Lab) throws {
+        try lab.script(
+            """
+            for n in n1 n2; do
+                ip -n $P$n route add 172.16.0.0/18 via 192.168.10.1; ip -n $P$n -6 route add fd00:16::/64 via fd00:10::1
+            done
+            """)
     }
 
     /// The file of the network with `paths`.

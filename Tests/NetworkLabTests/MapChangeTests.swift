@@ -10,12 +10,7 @@ import Testing
     @Test(arguments: isWhole ? ["snat", "keep"] : ["keep"])
     func `connections live on when their outer range is replaced, and new ones use the new range`(source: String) async throws {
         let lab = try EqualClusters.lab("mapnew\(source)")
-        try lab.script(
-            """
-            for n in n1 n2; do
-                ip -n $P$n route add 172.16.0.0/18 via 192.168.10.1; ip -n $P$n -6 route add fd00:16::/64 via fd00:10::1
-            done
-            """)
+        try EqualClusters.leadBack(lab)
         let text = EqualClusters.configuration(EqualClusters.officePaths(source: source))
         let file = try lab.file("map.yaml", text)
         let before = try lab.snapshot("gate")

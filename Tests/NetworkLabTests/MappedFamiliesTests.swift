@@ -7,11 +7,17 @@ import Testing
     func `an office is seen by one address for each client in both families`(source: String, filter: Int) throws {
         let lab = try EqualClusters.lab("mapsix\(source)\(filter)")
         let isMapped = source == "map"
-        // A firewall that drops has connections that clients open alone.
+        // A firewall that drops has connections that clients open alone, unless its owner lets pods open some.
         let isOneWay = filter == 2
         try lab.script(
             """
-            for p in \(isOneWay ? "iptables ip6tables" : ""); do on gate $p -P FORWARD DROP; done
+            for p in iptables ip6tables; do
+                on gate $p -P FORWARD DROP
+                for d in \(isOneWay ? "" : "upa+ nb-+"); do
+                    on gate $p -A FORWARD -i $d -m conntrack --ctdir ORIGINAL -j ACCEPT
+                    on gate $p -A FORWARD -o $d -m conntrack --ctdir REPLY -j ACCEPT
+                done
+            done
             for h in gate n1 n2; do on $h sysctl -qw net.ipv4.conf.all.rp_filter=\(filter); done
             for n in n1 n2; do
                 ip -n $P$n route add \(isMapped ? "10.250.0.0/18" : "172.16.0.0/18") via 192.168.10.1

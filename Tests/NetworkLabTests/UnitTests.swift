@@ -4,27 +4,18 @@ import Testing
 
 /// The unit that is installed for hosts: systemd understands it, and what it starts needs no more than it grants.
 @Suite(.enabled(if: Lab.isPossible && Lab.has("setpriv", "mount")), .serialized) struct UnitTests {
-    private static let unit: String = {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "systemd/namebridge-net.service")
-        return (try? String(contentsOf: file, encoding: .utf8)) ?? ""
-    }()
-
-    private static func values(_ key: String) -> [String] {
-        unit.split(separator: "\n").filter { $0.hasPrefix(key + "=") }.map { String($0.dropFirst(key.count + 1)) }
-    }
+    private static let unit = InstalledUnit("net")
 
     @Test(.enabled(if: Lab.has("systemd-analyze"))) func `systemd finds no fault in the unit`() throws {
         let lab = try Lab("verify", hosts: [], script: "")
         let file = try lab.file(
-            "namebridge-net.service", Self.unit.replacing("/usr/bin/namebridge", with: Shell.program))
+            "namebridge-net.service", Self.unit.text.replacing("/usr/bin/namebridge", with: Shell.program))
         let result = try Shell.run("systemd-analyze verify --man=no --recursive-errors=no \(file)")
         #expect(result.code == 0 && result.output == "", "\(result.output)")
     }
 
     @Test(.enabled(if: Lab.has("systemd-analyze"))) func `the follower's unit has an exposure of at most 1.5`() throws {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "systemd/namebridge-follow.service")
+        let file = InstalledUnit.file("follow")
         // The threshold is in tenths; systemd before version 250 can't look at a file.
         let known = try Shell.run("systemd-analyze security --help").output
         guard known.contains("--offline") else { return }
@@ -34,9 +25,7 @@ import Testing
 
     @Test(arguments: ["net", "agent"])
     func `nothing gives a unit a mount namespace of its own`(name: String) throws {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "systemd/namebridge-\(name).service")
-        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        let lines = InstalledUnit(name).text.split(separator: "\n")
         // systemd.exec(5), "File system namespacing" and those that imply it.
         let keys = [
             "ProtectSystem", "ProtectHome", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "PrivateTmp",
@@ -59,10 +48,10 @@ import Testing
 
                 """)
         let file = try lab.file("namebridge.yaml", Self.configuration)
-        #expect(Self.values("ProtectKernelTunables") == [], "it could not write below /proc/sys/net")
-        #expect(Self.values("RuntimeDirectory") == ["namebridge-net"])
+        #expect(Self.unit.values("ProtectKernelTunables") == [], "it could not write below /proc/sys/net")
+        #expect(Self.unit.values("RuntimeDirectory") == ["namebridge-net"])
         let before = try lab.snapshot("host")
-        let commands = ["ExecStart", "ExecReload", "ExecStop"].flatMap(Self.values)
+        let commands = ["ExecStart", "ExecReload", "ExecStop"].flatMap(Self.unit.values)
         #expect(commands.count == 3)
         // In the mount namespace of one call, with an empty /run as at boot.
         let script = """
@@ -71,7 +60,7 @@ import Testing
             mount -t tmpfs run /run
             mkdir -m 0711 /run/namebridge-net
             (umask 0077; touch /run/xtables.lock)
-            namebridge() { \(Self.privileges) \(Shell.program) "$@"; }
+            namebridge() { \(Self.unit.privileges) \(Shell.program) "$@"; }
 
             """
             + commands.map { $0.replacing("/usr/bin/namebridge", with: "namebridge") }
@@ -85,13 +74,6 @@ import Testing
             #expect(result.output.contains(text), "\(text): \(result.output)")
         }
         #expect(try lab.snapshot("host") == before)
-    }
-
-    /// What setpriv(1) makes of the unit's capabilities.
-    private static var privileges: String {
-        let names = values("CapabilityBoundingSet").flatMap { $0.split(separator: " ") }
-            .map { "+" + $0.dropFirst("CAP_".count).lowercased() }.joined(separator: ",")
-        return "setpriv --bounding-set=-all,\(names) --inh-caps=-all,\(names) --no-new-privs"
     }
 
     private static let configuration = """
