@@ -67,6 +67,27 @@ import Testing
         #expect(!rule[0].isHarmless && !rule[0].isUnknown)
     }
 
+    /// Halves stand for our prefix: what others have for less than it leads, as beside the whole.
+    @Test(arguments: [0, 1, 100])
+    func `a foreign route of one half leads its packets, is reported, and stays when others are adopted`(metric: Int) throws {
+        let plan = try router()
+        var state = FakeHost.fresh(plan.host)
+        var half = try foreign("10.96.0.0/17")
+        half.metric = metric
+        state.routes += [try foreign("10.96.0.0/16"), half]
+        state.apply(difference(from: state, to: plan).steps)
+        let lookup = RouteLookup(state)
+        #expect(lookup.decide(.init(try #require(IPAddress("10.96.4.1"))))?.route == half)
+        let other = lookup.decide(.init(try #require(IPAddress("10.96.200.1"))))?.route
+        #expect(other?.destination == (try IPPrefix(parsing: "10.96.128.0/17")) && other?.isOurs == true)
+        for question in plan.routeQuestions(on: state) { state.routeAnswers[question] = lookup.answer(to: question) }
+        let again = difference(from: state, to: plan)
+        #expect(again.steps.map(\.text) == [])
+        #expect(again.conflicts.flatMap(\.adoption).isEmpty, "\(again.conflicts)")
+        let told = again.conflicts.filter { !$0.isHarmless }
+        #expect(told.count == 1 && told.allSatisfy { $0.message.contains("the route \"10.96.0.0/17 via") }, "\(told)")
+    }
+
     /// Two halves would be shorter than nothing: the foreign route stays, and is asked after ours.
     @Test func `a single address that a foreign route hides is led by a table of ours`() throws {
         let plan = try router(services: "10.96.0.10/32")

@@ -39,8 +39,12 @@ extension DifferenceCalculation {
         where desired.value.isAsked {
             ours[desired.value.destination] = desired
         }
+        // The halves stand for the prefix. A foreign route of one alone is as any other inside of it:
+        // `RouteChecks` tells where it leads.
         for prefix in plan.halvedPrefixes {
-            if let halves = prefix.halves { ours[prefix] = ours[halves.low] }
+            guard let halves = prefix.halves else { continue }
+            ours[prefix] = ours.removeValue(forKey: halves.low)
+            ours[halves.high] = nil
         }
         guard !ours.isEmpty else { return [] }
         return observed.routes.compactMap { route in

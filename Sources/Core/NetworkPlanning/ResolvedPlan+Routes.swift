@@ -19,7 +19,8 @@ extension ResolvedPlan {
     /// which a policy rule of ours asks before the main table. So do routes to what this host announces: FRR
     /// announces a prefix from the table of announcements only if the main table has no route to it from
     /// elsewhere (zebra 8.4), and copies it there as a blackhole of metric 20, before which the halves win.
-    /// The blackhole behind a route, for the time
+    /// A foreign route of one half is for less than the prefix: it leads, as beside the whole route, and the
+    /// half's metric is larger. The blackhole behind a route, for the time
     /// when its device is gone, goes with it: in its old place the foreign route would win.
     mutating func besideForeignRoutes(of observed: HostState) {
         let wanted = Dictionary(
@@ -44,9 +45,19 @@ extension ResolvedPlan {
             return [halves.low, halves.high].map { half in
                 var route = desired
                 route.value.destination = half
+                route.value.metric = Self.metric(of: route.value, behind: foreign)
                 return route
             }
         }
+    }
+
+    /// The metric of a half: behind those of foreign routes to it that lead elsewhere.
+    private static func metric(of half: Route, behind foreign: [Route]) -> Int {
+        let others = foreign.filter {
+            $0.table == half.table && $0.destination == half.destination && !$0.leads(as: half)
+        }
+        guard let last = others.map(\.metric).max(), last < UInt32.max - 1 else { return half.metric }
+        return max(half.metric, last + (half.isFallback ? 2 : 1))
     }
 }
 
