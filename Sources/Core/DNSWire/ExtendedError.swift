@@ -32,6 +32,8 @@ package struct ExtendedError: Hashable, Sendable {
         case other = 0
         /// The answer has expired, and no server answers.
         case staleAnswer = 3
+        /// What the answer needs is not there yet.
+        case notReady = 14
         /// An answer was blocked, as DNS rebinding is.
         case blocked = 15
         /// The client may not ask.

@@ -106,6 +106,15 @@ package struct Cluster: Hashable, Sendable {
     /// The outer addresses, through whichever relay they lead to it.
     package var outerRanges: [IPPrefix] { allPairs.map(\.outer) }
 
+    /// Outer ranges of addresses that no known prefix has: "namebridge follow" is to find them in the cluster, and
+    /// no route leads to them before.
+    package var awaitedRanges: [IPPrefix] {
+        guard follow != nil else { return [] }
+        let known = IPPrefixTable((pods + services).map { ($0, $0) })
+        return allPairs.filter { known.longestMatch($0.inner.address)?.contains($0.inner) != true }.map(
+            \.outer)
+    }
+
     /// `<key>.cluster.local`; nothing where `key` is no label.
     package static func defaultNames(key: String) -> [DomainName] {
         guard let label = try? DomainName(labels: [Array(key.utf8)]),

@@ -29,7 +29,7 @@ extension Scenario {
     /// cache max-ttl 30 negative-ttl 5 stale 3600    # in seconds; without the line there is no cache
     /// probed                                        # servers may be found dead; see `ScenarioPlayer`
     /// ```
-    /// A cluster may have the settings of `cache`, `also corp.internal` and `only-kubernetes-names no`.
+    /// A cluster may have the settings of `cache`, `also corp.internal`, `only-kubernetes-names no` and `follow CONTEXT`.
     package func inventory() throws(ScenarioError) -> Inventory {
         var inventory = Inventory()
         for line in settings {
@@ -119,7 +119,7 @@ extension Scenario.Line {
             Array(words.dropFirst()),
             [
                 "domain", "names", "also", "dns", "pods", "services", "map", "nodes", "cache",
-                "only-kubernetes-names",
+                "only-kubernetes-names", "follow",
             ])
         guard let key = fields[""]?.first else {
             throw ScenarioError(line: number, text: "a cluster needs a key")
@@ -138,6 +138,7 @@ extension Scenario.Line {
         for (index, node) in try endpoints(fields["nodes"] ?? []).enumerated() {
             cluster.nodes.append(Node(name: "n\(index)", addresses: [node.address]))
         }
+        cluster.follow = fields["follow"]?.first.map { FollowSettings(context: $0) }
         cluster.cache = try cacheSettings(fields["cache"] ?? [])
         cluster.onlyKubernetesNames = fields["only-kubernetes-names"] != ["no"]
         return cluster

@@ -17,6 +17,8 @@ enum AddressVerdict {
     case straying
     /// A name from outside leads to an address inside a cluster (DNS rebinding).
     case rebinding
+    /// No route leads to one yet.
+    case awaited
 }
 
 extension PreparedAnswer {
@@ -24,6 +26,12 @@ extension PreparedAnswer {
     func strays(from prefixes: IPPrefixTable<Bool>?) -> Bool {
         guard let own = prefixes else { return false }
         return holdsAddress { !own.contains($0) }
+    }
+
+    /// True if no route leads to an address yet.
+    func isAwaited(by policy: ForwardingPolicy) -> Bool {
+        guard let awaited = policy.awaitedAddresses else { return false }
+        return holdsAddress { awaited.contains($0) }
     }
 
     /// True if a name from outside leads to an address inside a cluster, and may not.

@@ -89,6 +89,8 @@ struct AnswerPreparation: ~Copyable {
         case .rebinding:
             counters.blocked += Int(flight.table.transactions[slot].waiterCount)
             return .ending(withhold(slot, target, because: Refusals.rebinding, in: flight, at: now))
+        case .awaited:
+            return .ending(withhold(slot, target, because: Refusals.awaited, in: flight, at: now))
         }
         switch resolveOwners(slot, target, in: &flight.table) {
         case .resolved: break
@@ -164,6 +166,7 @@ struct AnswerPreparation: ~Copyable {
     private func addressVerdict(
         _ slot: Int, _ target: RouteTarget, in table: borrowing TransactionTable
     ) -> AddressVerdict {
+        if target.kind != .upstream, prepared.isAwaited(by: policy) { return .awaited }
         switch target.kind {
         case .upstream: return prepared.leadsInside(policy) ? .rebinding : .fine
         // Its addresses are any, or those of other members.

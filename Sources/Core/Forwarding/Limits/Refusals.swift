@@ -21,6 +21,9 @@ enum Refusals {
     /// A foreign name has an address inside a cluster.
     static let rebinding = ExtendedError(
         .blocked, "the answer from outside holds an address inside a cluster; see dns.allow-rebinding")
+    /// A route to the outer address does not exist yet.
+    static let awaited = ExtendedError(
+        .notReady, "the address is in a range of the map that namebridge follow has not found yet")
     /// The Kubernetes schema excludes the name.
     static let noSuchName = ExtendedError(.synthesized, "no cluster can have this name")
     /// The message has a TSIG record.

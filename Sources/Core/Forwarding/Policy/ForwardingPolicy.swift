@@ -51,7 +51,10 @@ package final class ForwardingPolicy: Sendable {
     /// The pods and services of all clusters, and their outer ranges; nil if the file has none.
     let clusterAddresses: IPPrefixTable<Bool>?
 
-    /// The same and `dns.allow-rebinding`, for comparison: they decide about answers from `dns.upstream`.
+    /// Outer ranges that no route leads to yet; nil if there are none.
+    let awaitedAddresses: IPPrefixTable<Bool>?
+
+    /// The pods, services and outer ranges, and `dns.allow-rebinding`, for comparison: they decide about answers from `dns.upstream`.
     let guarded: Guarded
 
     /// The parts that decide about answers from `dns.upstream`.
@@ -146,6 +149,7 @@ package final class ForwardingPolicy: Sendable {
             $0.pods + $0.services + $0.outerRanges
         }
         clusterAddresses = IPPrefixTable(containing: clusterPrefixes)
+        awaitedAddresses = IPPrefixTable(containing: inventory.clusters.flatMap(\.awaitedRanges))
         guarded = Guarded(prefixes: clusterPrefixes, exceptions: inventory.dns.allowRebinding)
         schema = KubernetesSchema(extraLabels: inventory.dns.extraLabels)
         rebindingNames = SuffixMap(inventory.dns.allowRebinding.map { ($0, true) })
