@@ -52,6 +52,23 @@ import Testing
         #expect(try String(contentsOfFile: file + ".old", encoding: .utf8) == "mine: 1\n")
     }
 
+    /// Clusters that are the same inside have their DNS at one address, and so have two contexts of one cluster.
+    @Test func `an address that several clusters have shows of none of them that it answers`() throws {
+        let shared = try #require(Endpoint("10.96.0.10", defaultPort: 53))
+        let own = try #require(Endpoint("10.97.0.10", defaultPort: 53))
+        let found = [("blue", shared), ("green", shared), ("red", own)].map { key, server in
+            var findings = ClusterFindings(key: key, context: key)
+            findings.values.dns = Fact([server], "a test")
+            return findings
+        }
+        let (chosen, remarks) = ReachableServers.choose(for: found, among: [shared, own])
+        #expect(chosen == found)
+        #expect(remarks.count == 1, "\(remarks)")
+        #expect(remarks[0].hasPrefix("blue, green: 10.96.0.10 answers here, and each of them has its DNS there"), "\(remarks)")
+        let silent = ReachableServers.choose(for: found, among: [own]).remarks
+        #expect(silent.filter { $0.contains("does not answer here") }.count == 2, "\(silent)")
+    }
+
     @Test func `it can be printed instead`() throws {
         let result = try Program.run([
             "init", "--dry-run", "--from", "none", "--cluster", "a=192.0.2.1", "--listen", "127.0.0.1:5300", "--upstream",

@@ -130,8 +130,7 @@ extension ClusterFindings {
     /// - Parameter answering: Those that answer the host where the configuration is used.
     package mutating func choose(among answering: Set<Endpoint>) -> Reach {
         guard let dns = values.dns, !dns.value.isEmpty else { return .nowhere }
-        // With a map the server is asked at outer addresses, which need a relay first.
-        if proposedMap == nil, dns.value.contains(where: answering.contains) { return .asFound }
+        if directDNS.contains(where: answering.contains) { return .asFound }
         let others = lastingOtherDNS.filter(answering.contains)
         guard !others.isEmpty else { return .nowhere }
         let silent = dns.value.map(\.shortText).joined(separator: ", ")
@@ -140,6 +139,22 @@ extension ClusterFindings {
             "what answers this host (\(silent) in the cluster needs a way for packets, which a path makes)")
         remarks[.dns] = nil
         return .atOthers
+    }
+
+    /// The servers that are asked as they were found. With a map they are asked at outer addresses, which need
+    /// a relay first.
+    private var directDNS: [Endpoint] { proposedMap == nil ? values.dns?.value ?? [] : [] }
+
+    /// The addresses at which several of `clusters` would be asked, each with their keys: what answers there
+    /// is the DNS of one of them.
+    package static func sharedDNS(of clusters: [ClusterFindings]) -> [Endpoint: [String]] {
+        var keys: [Endpoint: [String]] = [:]
+        for cluster in clusters {
+            for server in Set(cluster.directDNS + cluster.lastingOtherDNS) {
+                keys[server, default: []].append(cluster.key)
+            }
+        }
+        return keys.filter { $0.value.count > 1 }
     }
 }
 

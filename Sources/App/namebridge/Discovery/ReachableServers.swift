@@ -9,20 +9,39 @@ import LinuxSystem
 enum ReachableServers {
     /// The clusters with the addresses that answer here, and what to say of those whose first ones do not.
     static func choose(for found: [ClusterFindings]) -> (found: [ClusterFindings], remarks: [String]) {
+        choose(for: found, among: answering(found))
+    }
+
+    /// The same with the addresses that answer here. One that several clusters have tells of none of them that
+    /// it can be asked.
+    static func choose(
+        for found: [ClusterFindings], among answering: Set<Endpoint>
+    ) -> (found: [ClusterFindings], remarks: [String]) {
         var chosen = found
-        var remarks: [String] = []
-        let answering = answering(found)
+        let shared = ClusterFindings.sharedDNS(of: found).filter { answering.contains($0.key) }
+        let unclear = Set(shared.values.joined())
+        var remarks = shared.sorted { $0.key.description < $1.key.description }.map {
+            doubt(of: $0.key, $0.value)
+        }
         for index in chosen.indices where !isHere(chosen[index]) {
-            switch chosen[index].choose(among: answering) {
+            switch chosen[index].choose(among: answering.subtracting(shared.keys)) {
             case .asFound: break
             case .atOthers:
                 let (before, now) = (servers(of: found[index]), servers(of: chosen[index]))
                 remarks.append(
                     "\(found[index].key): \(before) does not answer here, \(now) does and is taken")
+            case .nowhere where unclear.contains(chosen[index].key): break
             case .nowhere: remarks += advice(for: chosen[index])
             }
         }
         return (chosen, remarks)
+    }
+
+    /// What to say of an address that answers for one of several clusters.
+    private static func doubt(of server: Endpoint, _ keys: [String]) -> String {
+        "\(keys.joined(separator: ", ")): \(server.shortText) answers here, and each of them has its DNS there:"
+            + " which one answers is not known. Leave out a context if they are of one cluster; else give"
+            + " each \"dns\" an address that only its cluster has"
     }
 
     /// The addresses of a cluster's DNS.
