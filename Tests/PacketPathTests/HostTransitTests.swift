@@ -63,6 +63,23 @@ import Testing
         #expect(own.isComplete == isHidden)
     }
 
+    @Test(
+        arguments: [
+            ("172.16.9.9", "eth1", 2, nil), ("172.16.9.9", "eth0", 1, PathStep.SourceFault.anotherDevice),
+            ("172.16.9.9", "eth0", 2, nil), ("203.0.113.7", "eth0", 2, .noRoute), ("172.16.9.9", "bare", 2, .bareDevice),
+            ("192.168.5.11", "eth1", 0, .ownAddress),
+        ] as [(String, String, Int, PathStep.SourceFault?)])
+    func `a source that is refused is told with its cause`(
+        _ source: String, _ device: String, _ filter: Int, _ fault: PathStep.SourceFault?
+    ) throws {
+        var state = try TestHost.state()
+        state.links.append(Link(name: "bare", kind: .other("")))
+        state.routes.removeAll { $0.destination.length == 0 }
+        state.settings[KernelSetting(family: .v4, device: device, name: .reversePathFilter)] = filter
+        let exchange = try #require(try walk(state, from: source, by: device, to: "10.244.1.5", port: 80).first)
+        #expect(exchange.request.culprit?.step.sourceFault == fault, "\(exchange.request.steps.map(\.rule))")
+    }
+
     /// A counterexample of random networks: a machine that sees answers alone neither translates nor tracks echo replies.
     @Test func `an echo reply begins no connection on a machine that has not seen the request`() throws {
         let text = """

@@ -20,6 +20,21 @@ import Testing
         #expect(explanation.json["code"]?.string == code.rawValue)
     }
 
+    @Test(arguments: [
+        (PathStep.SourceFault.anotherDevice, "sysctl -w net.ipv4.conf.eth0.rp_filter=2"),
+        (.noRoute, "enter a route to 172.16.0.9 there"),
+    ])
+    func `a source that is refused has the fix of its cause`(_ fault: PathStep.SourceFault, _ fix: String) throws {
+        let example = Example(file: Self.office, from: "office/172.16.0.9", to: "prod/10.244.2.9", host: "relay1") { state in
+            let isStrict = fault == .anotherDevice
+            state.settings[KernelSetting(family: .v4, device: "eth0", name: .reversePathFilter)] = isStrict ? 1 : 2
+            state.links.append(Link(name: "other", kind: .other("")))
+            state.routes.append(try Self.route("172.16.0.0/18", device: "other", kind: isStrict ? .unicast : .blackhole))
+        }
+        let explanation = try example.explanation()
+        #expect(explanation.code == .reversePathFilter && explanation.fix.contains(fix), "\(explanation.fix)")
+    }
+
     /// A question, the file, and what was observed of one host.
     private struct Example {
         var file: String

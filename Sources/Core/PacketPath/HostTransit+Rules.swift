@@ -246,9 +246,7 @@ extension HostTransit {
         let takesOwn = max(setting(.acceptLocal, "all") ?? 0, setting(.acceptLocal, device) ?? 0) > 0
         let filter = max(setting(.reversePathFilter, "all") ?? 0, setting(.reversePathFilter, device) ?? 0)
         if machine.routes.isOwn(source), !takesOwn {
-            return end(
-                passing, at: .rpFilter, code: .reversePathFilter,
-                by: "\(source) is an address of this host itself")
+            return end(passing, at: .rpFilter, .ownAddress, by: "\(source) is an address of this host itself")
         }
         guard filter > 0 else { return nil }
         let heedsMark = max(setting(.sourceValidMark, "all") ?? 0, setting(.sourceValidMark, device) ?? 0) > 0
@@ -261,9 +259,20 @@ extension HostTransit {
         let isBare = !machine.state.addresses.contains { $0.device == device && $0.address.family == .v4 }
         if filter == 2, !isBare, route?.kind == .unicast { return nil }
         let way = route.map { "answers to \(source) leave by \($0.nextHops.first?.device ?? "none")" }
+        let fault: PathStep.SourceFault =
+            route?.kind != .unicast ? .noRoute : filter == 2 ? .bareDevice : .anotherDevice
         return end(
-            passing, at: .rpFilter, code: .reversePathFilter,
+            passing, at: .rpFilter, fault,
             by: "rp_filter of \(device) is \(filter): \(way ?? "no route to \(source)")")
+    }
+
+    /// The end at the check of the source.
+    private func end(
+        _ passing: Passing, at stage: PathStep.Stage, _ fault: PathStep.SourceFault, by rule: String
+    ) -> Outcome {
+        var outcome = end(passing, at: stage, code: .reversePathFilter, by: rule)
+        if let last = outcome.steps.indices.last { outcome.steps[last].sourceFault = fault }
+        return outcome
     }
 
     /// The switch for forwarding.

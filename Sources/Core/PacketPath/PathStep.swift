@@ -26,6 +26,21 @@ package struct PathStep: Hashable, Sendable {
     package var evidence: PacketTrace.Evidence
     /// True for a route that another program has made and that takes the packet from a route of ours.
     package var isDiverted = false
+    /// What the check of the packet's source found; nil if it did not drop the packet.
+    package var sourceFault: SourceFault?
+
+    /// Why the kernel drops a packet because of its source: `fib_validate_source`, and `rp_filter` in
+    /// Documentation/networking/ip-sysctl.
+    package enum SourceFault: Hashable, Sendable {
+        /// It is an address of the host itself.
+        case ownAddress
+        /// No route leads to it; `rp_filter` 2 lets no such packet pass.
+        case noRoute
+        /// Packets for it leave by another device, and `rp_filter` is 1.
+        case anotherDevice
+        /// The device has no IPv4 address: there 2 is as strict as 1.
+        case bareDevice
+    }
 
     /// The parts of a machine, in the order of the kernel.
     package enum Stage: String, Hashable, Sendable {

@@ -41,9 +41,7 @@ struct Remedy {
         case .replyBypassesRelay: return bypass
         case .forwardingOff:
             return "namebridge net apply on \(host), or sysctl -w \(setting(in: decision, to: 1))"
-        case .reversePathFilter:
-            let device = failure?.culprit?.step.device ?? "all"
-            return "namebridge net apply on \(host), or sysctl -w net.ipv4.conf.\(device).rp_filter=2"
+        case .reversePathFilter: return acceptedSource(at: host, failure)
         case .filterDrop, .dockerForward:
             return "accept this traffic before that rule: namebridge net plan on \(host) prints the commands"
         case .sourceBecomes: return ""
@@ -61,6 +59,26 @@ struct Remedy {
         case .overlap: return "namebridge: give clusters.\(to) a \"map\""
         case .conntrackFull: return "sysctl -w net.netfilter.nf_conntrack_max=... on \(host)"
         case .notObserved: return unknown(at: host)
+        }
+    }
+
+    /// What makes a host take packets with that source.
+    private func acceptedSource(at host: String, _ failure: PathTrace?) -> String {
+        let step = failure?.culprit?.step
+        let device = step?.device ?? "all"
+        let source = step?.before.source.description ?? question.from.text
+        switch step?.sourceFault {
+        case .ownAddress:
+            return
+                "\(host) has \(source) itself: give one of the two another address, or let packets not return to"
+                + " \(host) with it; if they are meant to, sysctl -w net.ipv4.conf.\(device).accept_local=1"
+        case .noRoute: return "namebridge net apply on \(host), or enter a route to \(source) there"
+        case .bareDevice:
+            return
+                "namebridge net apply on \(host), or sysctl -w net.ipv4.conf.\(device).rp_filter=0"
+                + " net.ipv4.conf.all.rp_filter=0 (\(device) has no IPv4 address: there 2 is as strict as 1)"
+        case .anotherDevice, nil:
+            return "namebridge net apply on \(host), or sysctl -w net.ipv4.conf.\(device).rp_filter=2"
         }
     }
 
