@@ -57,6 +57,8 @@ struct ReplyDelivery: ~Copyable {
     var rangeDraws: UInt64 = 0
     /// Replies that were withheld.
     var counters = EngineCounters()
+    /// An answer as it was before gates changed it for one of several clients.
+    private var unchanged = OctetBuffer(capacity: 512)
     /// The labelled counters of replies.
     var meters: ReplyMeters
     /// Not copied for calls.
@@ -100,11 +102,15 @@ struct ReplyDelivery: ~Copyable {
         in table: borrowing TransactionTable, during turn: inout Turn
     ) {
         var waiter = table.transactions[slot].firstWaiter
+        // What gates change for one client is not for the next one.
+        let keeps = policy.gates.concernReplies && waiter >= 0 && table.waiters[Int(waiter)].next >= 0
+        if keeps { unchanged.replaceAll(with: prepared.octets.span) }
         while waiter >= 0 {  // a list without cycles
             let place = WaiterPlace(waiter: Int(waiter), slot: slot, now: turn.now)
             waiter = table.waiters[place.waiter].next
             guard table.waiters[place.waiter].terms.limit != ReplyTerms.noReply else { continue }
             deliver(draft, from: &prepared, to: table.recipient(place), into: &turn.outbox)
+            if keeps { prepared.octets.replaceAll(with: unchanged.span) }
         }
         // If all servers are down none is asked, and that is quick.
         if table.transactions[slot].attemptCount > 0, !table.transactions[slot].isLate {
@@ -193,6 +199,12 @@ extension ReplyDraft {
 }
 
 extension OctetBuffer {
+    /// Becomes a copy of these octets.
+    fileprivate mutating func replaceAll(with octets: Span<UInt8>) {
+        removeAll(keeping: 65_536)
+        append(octets)
+    }
+
     /// Appends the reply to `recipient`.
     fileprivate mutating func append(
         _ body: ReplyDraft.Body, _ prepared: borrowing PreparedAnswer, to recipient: Recipient
