@@ -1,3 +1,4 @@
+import Foundation
 import IPAddressing
 import LinuxSystem
 import Synchronization
@@ -81,6 +82,22 @@ import Time
         thread.join()
         thread.join()
         #expect(box.value.withLock { $0 } == 1)
+    }
+
+    @Test func `a thread that nothing waits for gives its stack back`() throws {
+        // Each stack is two areas: itself, and the page that guards it.
+        func areas() throws -> Int {
+            let maps = try FileHandle(forReadingAtPath: "/proc/self/maps")?.readToEnd()
+            return try #require(maps).count { $0 == UInt8(ascii: "\n") }
+        }
+        let before = try areas()
+        for _ in 0..<1_000 {
+            let done = DispatchSemaphore(value: 0)
+            _ = try NativeThread(name: "gone", stackSize: 256 * 1024) { done.signal() }
+            done.wait()
+        }
+        // Other tests need some, too.
+        #expect(try areas() < before + 1_000)
     }
 
     @Test func `random numbers do not repeat across a refill`() {

@@ -6,7 +6,7 @@ import Synchronization
 package final class NativeThread: Sendable {
     /// The thread's handle.
     private let handle: pthread_t
-    /// True once the thread was waited for, or let go.
+    /// True once the thread was waited for.
     private let isJoined = Mutex(false)
 
     /// Starts `body` on a new thread, with all signals blocked except those of traps.
@@ -41,13 +41,10 @@ package final class NativeThread: Sendable {
         handle = thread
     }
 
-    /// Lets the thread go: it gives its stack back when it ends, and nothing waits for it. Corresponds to
+    /// A thread that nothing has waited for gives its stack back when it ends. Corresponds to
     /// pthread_detach(3).
-    package func detach() {
-        isJoined.withLock { isJoined in
-            if !isJoined { _ = pthread_detach(handle) }
-            isJoined = true
-        }
+    deinit {
+        isJoined.withLock { if !$0 { _ = pthread_detach(handle) } }
     }
 
     /// Waits until the thread has ended; later calls return when the first one does. Corresponds

@@ -51,7 +51,7 @@ final class ReadinessWatch: Sendable {
     init(at paths: [String], news: @escaping @Sendable () -> Void) throws(Errno) {
         self.paths = paths
         self.news = news
-        try NativeThread(name: "ready", stackSize: 256 * 1024) { [self] in ask() }.detach()
+        _ = try NativeThread(name: "ready", stackSize: 256 * 1024) { [self] in ask() }
     }
 
     /// Ends the thread, and does not wait for it: a server that hangs may take longer than who ends the agent
