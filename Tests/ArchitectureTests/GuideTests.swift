@@ -37,6 +37,16 @@ import Testing
         }
     }
 
+    @Test func `a unit that is restarted always is never given up`() throws {
+        let folder = packageFolder.appending(path: "systemd").path
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".service") {
+            let lines = try Self.lines(of: "systemd/" + name)
+            // Otherwise systemd starts it five times in ten seconds, and never again.
+            let isKept = !lines.contains("Restart=always") || lines.contains("StartLimitIntervalSec=0")
+            #expect(isKept, "\(name)")
+        }
+    }
+
     /// All texts between back quotes, outside of blocks of code.
     private static func quotations() throws -> [(guide: String, line: Int, text: String)] {
         var found: [(String, Int, String)] = []
