@@ -36,6 +36,15 @@ package struct Endpoint: Hashable, Sendable {
         self.init(address: address, port: port)
     }
 
+    /// True for an address with a number after its colon that is no port, such as `10.96.0.10:70000`.
+    package static func hasWrongPort(_ text: some StringProtocol) -> Bool {
+        guard let colon = text.lastIndex(of: ":") else { return false }
+        let number = text[text.index(after: colon)...]
+        guard !number.isEmpty, number.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return false }
+        let isPort = UInt16(number).map { $0 > 0 } ?? false
+        return !isPort && Endpoint(text[..<colon] + ":1", defaultPort: 1) != nil
+    }
+
     /// A decimal port without leading zeros.
     private static func readPort(_ text: Substring) -> UInt16? {
         guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {

@@ -76,9 +76,10 @@ extension InventoryChecker {
     /// Endpoints name nodes, and their addresses are unique.
     private mutating func checkMeshEndpoints(_ mesh: VXLANSettings, members: [String], at path: InventoryPath)
     {
+        // In place of a cluster that does not exist, which has been reported already, any may have been meant.
         let isKnownPath = members.allSatisfy { clusters[$0] != nil }
         var nodes: Set<String> = []
-        for member in members {
+        for member in isKnownPath ? members : clusterKeys {
             for node in clusters[member]?.nodes ?? [] {
                 nodes.formUnion([node.name, member + "/" + node.name])
             }
@@ -87,7 +88,7 @@ extension InventoryChecker {
         var macs: [MACAddress: InventoryPath] = [:]
         for endpoint in mesh.endpoints {
             let here = path + "endpoints" + endpoint.node
-            if isKnownPath, !nodes.contains(endpoint.node) {
+            if !nodes.contains(endpoint.node) {
                 unknown(
                     endpoint.node, at: here, expected: "a node of the clusters that it joins",
                     among: nodes.sorted())

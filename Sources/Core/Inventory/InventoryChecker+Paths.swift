@@ -191,9 +191,11 @@ extension InventoryChecker {
     private mutating func locate(
         _ reference: String, in places: [String], at path: InventoryPath
     ) -> LocatedHost? {
-        // A place that does not exist has been reported already.
-        guard places.allSatisfy({ clusters[$0] != nil || sites[$0] != nil }) else { return nil }
         if let found = inventory.host(reference, in: places) { return found }
+        // In place of one that does not exist, which has been reported already, any may have been meant.
+        let isKnown = places.allSatisfy { clusters[$0] != nil || sites[$0] != nil }
+        let places = isKnown ? places : clusterKeys + inventory.sites.map(\.key)
+        if !isKnown, inventory.host(reference, in: places) != nil { return nil }
         var known: [String] = []
         for place in places {
             let names =
@@ -202,7 +204,8 @@ extension InventoryChecker {
             known += reference.contains("/") ? names.map { place + "/" + $0 } : names
         }
         unknown(
-            reference, at: path, expected: "a node or host of \(places.joined(separator: " or "))",
+            reference, at: path,
+            expected: isKnown ? "a node or host of \(places.joined(separator: " or "))" : "a node or host",
             among: known)
         return nil
     }

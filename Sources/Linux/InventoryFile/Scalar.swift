@@ -129,7 +129,17 @@ extension Scalar where Value: RawRepresentable & CaseIterable, Value.RawValue ==
     static var word: Scalar {
         let words = Value.allCases.map(\.rawValue)
         return Scalar(expected: "one of: " + words.joined(separator: ", ")) { text in
-            Reading(Value(rawValue: text), suggestion: nearestSpelling(of: text, among: words))
+            Reading(Value(rawValue: text), suggestion: nearest(to: text))
+        }
+    }
+
+    /// The word that was likely meant: of `calico-ipip` and others of its kind the first for `calico`.
+    private static func nearest(to text: String) -> String? {
+        let words = Value.allCases.map(\.rawValue)
+        if let near = nearestSpelling(of: text, among: words) { return near }
+        let kinds = words.compactMap { $0.split(separator: "-").first.map(String.init) }
+        return nearestSpelling(of: text, among: kinds).flatMap { kind in
+            words.first { $0.hasPrefix(kind + "-") }
         }
     }
 }
@@ -220,16 +230,17 @@ extension Scalar where Value == IPAddress {
 
 extension Scalar where Value == Endpoint {
     /// An address, with port 53 where none is given.
-    static var server: Scalar {
-        Scalar(expected: "ADDRESS or ADDRESS:PORT, an IPv6 address with a port as [ADDRESS]:PORT") { text in
-            Reading(Endpoint(text, defaultPort: 53))
-        }
-    }
+    static var server: Scalar { endpoint(defaultPort: 53) }
 
     /// An address to listen on for HTTP, with the usual port where none is given.
-    static var adminListener: Scalar {
+    static var adminListener: Scalar { endpoint(defaultPort: AdminSettings.defaultPort) }
+
+    /// An address with or without a port.
+    private static func endpoint(defaultPort: UInt16) -> Scalar {
         Scalar(expected: "ADDRESS or ADDRESS:PORT, an IPv6 address with a port as [ADDRESS]:PORT") { text in
-            Reading(Endpoint(text, defaultPort: AdminSettings.defaultPort))
+            if let endpoint = Endpoint(text, defaultPort: defaultPort) { return .value(endpoint) }
+            let isPort = Endpoint.hasWrongPort(text)
+            return .wrong(expected: isPort ? "a port from 1 to 65535" : nil, suggestion: nil)
         }
     }
 }

@@ -25,7 +25,7 @@ private enum Target: String, CaseIterable {
 }
 
 extension Field {
-    /// One entry of `paths`.
+    /// One entry of `paths`; with mistakes in it too, so that the names in the rest are looked up.
     func networkPath() -> Path? {
         mapping { keys in
             let ends = keys.ends()
@@ -36,32 +36,38 @@ extension Field {
             var isMapped = true
             keys.read("map", into: &isMapped, .boolean)
             let health = keys.pathHealth()
-            if let via { keys.refuseKeys(strangeTo: via) }
-            guard let ends, let via, let carrier = carrier(via, ends, relay: relay, mesh: mesh) else {
-                return nil
+            if let via {
+                keys.refuseKeys(strangeTo: via)
+                checkWay(via, ends)
             }
+            // Without the word the settings show what was meant.
+            let meant = via ?? (keys.has("relays") ? .relay : keys.has("vxlan") ? .vxlan : .routed)
+            let carrier: PathCarrier =
+                switch meant {
+                case .relay: .relay(relay)
+                case .vxlan: .vxlan(mesh)
+                case .routed: .routed
+                }
             return Path(
                 ends: ends, carrier: carrier, targets: targets, isMapped: isMapped, health: health)
         }
     }
 
-    /// Nil if `via` does not fit the ends, or if its settings are wrong.
-    private func carrier(
-        _ via: Via, _ ends: PathEnds, relay: RelaySettings?, mesh: VXLANSettings?
-    ) -> PathCarrier? {
+    /// Reports a `via` that does not fit the ends.
+    private func checkWay(_ via: Via, _ ends: PathEnds) {
         switch (via, ends) {
         case (.relay, .mutual):
-            fail("found \"via: relay\" with \"between\", expected \"from\" and \"to\": a relay works one way")
-            return nil
+            report.complain(
+                at: node.mark, path,
+                "found \"via: relay\" with \"between\", expected \"from\" and \"to\": a relay works one way")
+            report.distrust(path + "via")
         case (.vxlan, .oneWay):
-            fail(
+            report.complain(
+                at: node.mark, path,
                 "found \"via: vxlan\" with \"from\" and \"to\", expected \"between\": a mesh joins all its"
-                    + " clusters"
-            )
-            return nil
-        case (.relay, .oneWay): return relay.map { .relay($0) }
-        case (.vxlan, .mutual): return mesh.map { .vxlan($0) }
-        case (.routed, _): return .routed
+                    + " clusters")
+            report.distrust(path + "via")
+        default: break
         }
     }
 
@@ -110,14 +116,9 @@ extension Field {
         mapping { keys in
             let id = keys.required("id", .integer(1...0xFF_FFFF))
             let network = keys.required("network", .prefix)
-            guard var mesh = network.map({ VXLANSettings(id: id ?? 0, network: $0) }) else {
-                // Without a network there is no mesh, but mistakes in the rest are still reported.
-                var unused = VXLANSettings(id: 0, network: IPPrefix(only: IPAddress(v4: 0)))
-                keys.readMeshOptions(into: &unused)
-                return nil
-            }
+            var mesh = VXLANSettings(id: id ?? 0, network: network ?? Keys.noNetwork)
             keys.readMeshOptions(into: &mesh)
-            return id == nil ? nil : mesh
+            return mesh
         }
     }
 
@@ -149,23 +150,25 @@ extension Field {
 }
 
 extension Keys {
+    /// Stands for a network that could not be read.
+    fileprivate static let noNetwork = IPPrefix(only: IPAddress(v4: 0))
+
     /// `from` and `to`, or `between`.
-    fileprivate mutating func ends() -> PathEnds? {
+    fileprivate mutating func ends() -> PathEnds {
         if has("between") {
             refuse(["from", "to"], "expected either \"between\" or \"from\" and \"to\"")
-            return value(of: "between") { $0.list(of: .reference) }.map { .mutual($0) }
+            return .mutual(value(of: "between") { $0.list(of: .reference) } ?? [])
         }
         let from = required("from", "a site or a cluster, or \"between\" and a list of clusters") {
             $0.read(.reference)
         }
         let to = required("to", "the cluster that is reached") { $0.read(.reference) }
         _ = value(of: "between") { $0.list(of: .reference) }
-        guard let from, let to else { return nil }
-        return .oneWay(from: from, to: to)
+        return .oneWay(from: from ?? "", to: to ?? "")
     }
 
     /// The settings of `via: relay`; read in any case, so that every mistake in them is reported.
-    fileprivate mutating func relaySettings(isDue: Bool) -> RelaySettings? {
+    fileprivate mutating func relaySettings(isDue: Bool) -> RelaySettings {
         let expected = "the hosts that forward"
         let relays =
             isDue
@@ -191,22 +194,22 @@ extension Keys {
         if failover != .bgp { refuse(["bgp"], "which goes only with \"failover: bgp\"") }
         if failover != .vrrp { refuse(["vrrp"], "which goes only with \"failover: vrrp\"") }
         if failover == .vrrp { _ = required("vrrp", "a mapping with \"id\" and \"address\"") { _ in true } }
-        return relays.map {
-            var settings = RelaySettings(
-                relays: $0, source: source.source(translation ?? .masquerade), endpoint: endpoint)
-            settings.failover = failover
-            settings.preference = preference
-            settings.bgp = bgp ?? BGPSettings()
-            settings.vrrp = vrrp
-            return settings
-        }
+        var settings = RelaySettings(
+            relays: relays ?? [], source: source.source(translation ?? .masquerade), endpoint: endpoint)
+        settings.failover = failover
+        settings.preference = preference
+        settings.bgp = bgp ?? BGPSettings()
+        settings.vrrp = vrrp
+        return settings
     }
 
     /// The settings of `via: vxlan`.
-    fileprivate mutating func mesh(isDue: Bool) -> VXLANSettings? {
-        isDue
+    fileprivate mutating func mesh(isDue: Bool) -> VXLANSettings {
+        let mesh =
+            isDue
             ? required("vxlan", "a mapping with \"id\" and \"network\"") { $0.meshSettings() }
             : value(of: "vxlan") { $0.meshSettings() }
+        return mesh ?? VXLANSettings(id: 0, network: Self.noNetwork)
     }
 
     /// The optional keys of `vxlan`.
