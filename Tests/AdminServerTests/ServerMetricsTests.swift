@@ -8,6 +8,17 @@ import Testing
 
 /// What `/metrics` says of the name servers.
 @Suite struct ServerMetricsTests {
+    @Test(
+        arguments: [
+            (#"m{path="office -> prod"} 1"#, true), (#"m{cluster="dev"} 1"#, false),
+            (#"m{reason="a \\",cluster="prod"} 1"#, true), (#"m{reason="\"a\\\"",cluster="prod"} 1"#, true),
+            (#"m{reason="no \"",cluster="prod"} 1"#, true), (#"m{reason="no \"",prod="dev"} 1"#, false),
+            (#"m{reason="of \"prod\""} 1"#, true), (#"# HELP prod "prod""#, false),
+        ])
+    func `a line about a hidden cluster is found, whatever its labels hold`(line: String, isAbout: Bool) {
+        #expect(line[...].namesCluster(of: ["prod"]) == isAbout)
+    }
+
     @Test func `a server that was never asked has its metrics`() throws {
         let (control, server) = try control(of: 2)
         server.board.servers[1].markDead("no answer")

@@ -47,16 +47,30 @@ extension ServerControl {
 
 extension Substring {
     /// True for a metric with one of the clusters in the value of a label, which may be a path or a host.
-    fileprivate func namesCluster(of hidden: Set<String>) -> Bool {
+    func namesCluster(of hidden: Set<String>) -> Bool {
         guard !hasPrefix("#") else { return false }
-        // Every second part is a value: what is escaped in it is no cluster's key.
-        let values = split(separator: "\"", omittingEmptySubsequences: false).enumerated()
-        return values.contains { index, value in
-            index % 2 == 1
-                && value.split { $0 == "/" || $0 == "," || $0.isWhitespace }.contains { word in
-                    hidden.contains(String(word))
-                }
+        return labelValues.contains { value in
+            value.split { "/,\"\\".contains($0) || $0.isWhitespace }.contains { hidden.contains(String($0)) }
         }
+    }
+
+    /// The values of a metric's labels with their escapes: a quote inside of one has a backslash before it,
+    /// and so has a backslash.
+    private var labelValues: [Substring] {
+        var values: [Substring] = []
+        var start: Index?
+        var isEscaped = false
+        for index in utf8.indices {
+            if isEscaped {
+                isEscaped = false
+            } else if utf8[index] == UInt8(ascii: "\\") {
+                isEscaped = start != nil
+            } else if utf8[index] == UInt8(ascii: "\"") {
+                if let first = start { values.append(self[first..<index]) }
+                start = start == nil ? utf8.index(after: index) : nil
+            }
+        }
+        return values
     }
 }
 
