@@ -4,8 +4,10 @@ import Foundation
 import Glibc
 import Inventory
 import InventoryFile
+import JSON
 import LinuxSystem
 import NetworkPlanning
+import Synchronization
 import Testing
 import Time
 
@@ -166,6 +168,22 @@ import Time
         #expect(purge.due(nil, at: second)?.services == ["a.x", "b0.x", "b1.x"])
         #expect(purge.due(nil, at: second.advanced(milliseconds: 500))?.services == ["b0.x", "b1.x"])
         #expect(purge.nextTime == nil)
+    }
+
+    @Test func `a server that is older than its follower forgets the answers of the cluster`() throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "namebridge-\(UUID().uuidString).sock").path
+        let asked = Mutex<[String]>([])
+        let server = try ControlServer(path: path) { request in
+            asked.withLock { $0.append(request.line) }
+            guard case .flush(.missed) = request else { return .object([("flushed", .integer(0))]) }
+            return .object([("error", .string("unknown request, expected: status, reload, flush"))])
+        }
+        defer { server.stop() }
+        var names = ChangedNames()
+        names.areUnknown = true
+        var purge = NamePurge(cluster: "prod", paths: [path])
+        purge.run(names, at: MonotonicTime(nanoseconds: 0))
+        #expect(asked.withLock { $0 } == ["flush missed prod", "flush cluster prod"])
     }
 
     @Test func `lines of a watch are put together, up to a limit`() {

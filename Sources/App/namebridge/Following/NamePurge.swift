@@ -19,10 +19,14 @@ struct NamePurge {
     private var earliest: MonotonicTime?
     /// The last failure, which is told once.
     private var trouble: String?
+    /// True if the server did not know the last request of `forgetCluster`.
+    private var isServerOld = false
 
     /// From the first to the second time, and between any two, in milliseconds: however fast a cluster
     /// changes, the server keeps the names that do not.
     private static let pause = 500
+    /// How every version of the server begins its answer to a request that it does not know.
+    private static let unknownRequest = "unknown request"
     /// In octets; the rest of a request needs little.
     private static let longestList = ControlRequest.longestLine - 200
 
@@ -56,7 +60,7 @@ struct NamePurge {
 
     /// Sends the requests.
     private mutating func purge(_ names: ChangedNames) {
-        if names.areUnknown { ask(.flush(.missed(cluster))) }
+        if names.areUnknown { forgetCluster() }
         var list: [String] = []
         var length = 0
         for service in names.services.sorted() {
@@ -79,18 +83,49 @@ struct NamePurge {
                     gone: services.filter { names.gone.contains($0) })))
     }
 
-    /// Sends one request; without a server there is nothing to forget.
+    /// Has the server forget all that it knows of the cluster. One that is older than this follower, as in
+    /// the middle of an upgrade, forgets its answers alone.
+    private mutating func forgetCluster() {
+        do throws(ControlError) {
+            _ = try ControlClient.ask(.flush(.missed(cluster)), at: paths)
+            (trouble, isServerOld) = (nil, false)
+        } catch .refused(let reason) where reason.hasPrefix(Self.unknownRequest) {
+            if !isServerOld {
+                Log.warning(
+                    "server is older than this follower",
+                    [
+                        ("cluster", cluster),
+                        (
+                            "reason",
+                            "it forgets the cluster's answers, but goes on to list services that are gone;"
+                                + " restart namebridge.service"
+                        ),
+                    ])
+            }
+            isServerOld = true
+            ask(.flush(.cluster(cluster)))
+        } catch {
+            tell(error)
+        }
+    }
+
+    /// Sends one request.
     private mutating func ask(_ request: ControlRequest) {
         do throws(ControlError) {
             _ = try ControlClient.ask(request, at: paths)
             trouble = nil
-        } catch .noServer {
         } catch {
-            let text = "\(error)"
-            if text != trouble {
-                Log.warning("names not forgotten", [("cluster", cluster), ("reason", text)])
-            }
-            trouble = text
+            tell(error)
         }
+    }
+
+    /// Logs a failure once; without a server there is nothing to forget.
+    private mutating func tell(_ error: ControlError) {
+        if case .noServer = error { return }
+        let text = "\(error)"
+        if text != trouble {
+            Log.warning("names not forgotten", [("cluster", cluster), ("reason", text)])
+        }
+        trouble = text
     }
 }
