@@ -5,12 +5,16 @@ import NetworkModel
 enum RouteScript {
     /// Makes a route, or replaces it.
     static let function = """
-        # ours PREFIX HALVES WAY...: where another route to the prefix is there, our routes are to its
-        # halves, which take precedence; to a single address it is in a table of its own. Its owner can change it
-        # as if ours were not there.
-        ours() {
+        # set_route PREFIX HALVES WAY...: makes packets to PREFIX go that way. It may be run again.
+        # - No other route to exactly PREFIX: one route is added.
+        # - Another program has one (a VPN, DHCP): that stays as it is. Two routes to the HALVES of PREFIX are
+        #   added, which the kernel prefers, since they are longer.
+        # - The same for a single address, which has no halves: a route in table \(Route.hiddenAddresses), and a rule for it.
+        # All of it has "proto \(Ownership.routeProtocol)": "ip route show proto \(Ownership.routeProtocol)" shows it.
+        set_route() {
             prefix=$1 halves=$2; shift 2
             case $prefix in *:*) f=-6 metric=\(Route.ourMetric(.v6)) ;; *) f=-4 metric=\(Route.ourMetric(.v4)) ;; esac
+            # What an earlier run has added.
             for p in $prefix $halves; do
                 while ip $f route del $p proto \(Ownership.routeProtocol) 2>/dev/null; do :; done
             done
@@ -39,6 +43,6 @@ enum RouteScript {
         }
         var writer = LineWriter()
         for word in words { writer.add(word) }
-        return "ours \(prefix) \"\(halves)\"" + writer.text
+        return "set_route \(prefix) \"\(halves)\"" + writer.text
     }
 }

@@ -135,7 +135,8 @@ extension RouterLanguage {
     /// A Linux router without Namebridge, with several next hops in one route.
     static let linux = RouterLanguage(
         comment: "#",
-        begin: ["# lasts until the next boot"] + RouteScript.function.split(separator: "\n").map(String.init),
+        begin: ["# for a shell of root; lasts until the next boot"]
+            + RouteScript.function.split(separator: "\n").map(String.init),
         isScript: true, end: [],
         make: { route, _ in
             let hops = route.nextHops.map { hop in
