@@ -63,7 +63,7 @@ package struct PlanSummary: Sendable {
 
 extension HostPlan {
     /// The number of objects in the plan, each rule being one.
-    fileprivate var plannedObjectCount: Int {
+    package var plannedObjectCount: Int {
         links.count + addresses.count + settings.count + settingsOfBareTunnels.count + neighbours.count
             + forwardingEntries.count + routes.count + accepts.count
             + table.chains.map(\.rules.count).reduce(0, +)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import IPAddressing
 import Inventory
+import JSON
 import LinuxSystem
 import NetworkKernel
 import NetworkModel
@@ -22,6 +23,7 @@ struct NetPlan: ParsableCommand {
               namebridge net plan --desired --host prod/master1
               namebridge net plan --all
               namebridge net plan --all --full
+              namebridge net plan --all -o json
               sudo namebridge net plan --matrix
             """)
 
@@ -50,14 +52,14 @@ struct NetPlan: ParsableCommand {
     var matrix = false
 
     @Option(
-        name: [.customShort("o"), .long], help: "How to write the changes of a host: text or json.")
+        name: [.customShort("o"), .long],
+        help: "How to write the changes, or with --all or --desired the plans: text or json.")
     var output = OutputForm.text
 
     func validate() throws {
         if full, !all { throw ValidationError("--full goes with --all.") }
-        if output == .json, all || desired || matrix {
-            throw ValidationError("--output json is for the changes of one host: leave the others out.")
-        }
+        if output == .json, matrix { throw ValidationError("--output json does not go with --matrix.") }
+        if all, desired { throw ValidationError("--all shows what --desired does: leave one of them out.") }
         if matrix, all || desired || host.host != nil {
             throw ValidationError("--matrix is about all hosts: leave --all, --desired and --host out.")
         }
@@ -68,10 +70,13 @@ struct NetPlan: ParsableCommand {
         let inventory = try host.configuration.load()
         if matrix { return ReachabilityMatrix(inventory).show() }
         let planner = try host.planner(inventory)
-        if all { return try printAll(planner) }
+        if all { return try output == .json ? printAllAsJSON(planner) : printAll(planner) }
         let plan = try host.plan(of: planner)
         if desired {
-            print(Self.fitted(plan.text), terminator: "")
+            switch output {
+            case .text: print(Self.fitted(plan.text), terminator: "")
+            case .json: print(plan.json(hasCommands: true))
+            }
             if plan.isRefused { throw ExitStatus.problem }
             return
         }
@@ -113,6 +118,29 @@ struct NetPlan: ParsableCommand {
         for instruction in planner.instructions() { writer.write(Self.fitted(instruction.text)) }
         try flush(&writer)
         if summary.isRefused { throw ExitStatus.problem }
+    }
+
+    /// `{"hosts": [...], "refused": ..., "others": [...]}`: one line for each host that has a part.
+    private func printAllAsJSON(_ planner: NetworkPlanner) throws {
+        var progress = PlanProgress(of: planner.hosts.count)
+        var writer = LineWriter()
+        writer.write("{\"hosts\": [")
+        var isFirst = true
+        var isRefused = false
+        for host in planner.hosts {
+            let plan = planner.plan(for: host)
+            progress.advance("planned")
+            guard plan.hasPart else { continue }
+            isRefused = isRefused || plan.isRefused
+            writer.write(isFirst ? "\n" : ",\n")
+            writer.write("\(plan.json(hasCommands: full))")
+            isFirst = false
+            if writer.octets.count >= Self.portion { try flush(&writer) }
+        }
+        let others = JSONValue.array(planner.instructions().map(\.json))
+        writer.write("],\n\"refused\": \(isRefused), \"others\": \(others)}\n")
+        try flush(&writer)
+        if isRefused { throw ExitStatus.problem }
     }
 
     /// The text in lines that fit the terminal's window.
