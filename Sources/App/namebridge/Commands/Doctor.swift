@@ -107,9 +107,13 @@ struct Doctor: ParsableCommand {
         return finding
     }
 
-    /// Tells a person who waits how far the questions are, in one line that is erased with the words "".
+    /// Tells a person who waits how far the questions are, in one line that is erased with the words "";
+    /// where that is no terminal, at their beginning.
     private func show(_ words: String) -> Interrogation.Progress {
-        guard StandardStream.error.isTerminal else { return { _, _ in } }
+        guard StandardStream.error.isTerminal else {
+            if !words.isEmpty { printError("doctor: \(words), for three seconds at most") }
+            return { _, _ in }
+        }
         return { done, all in
             replaceErrorLine(
                 with: words.isEmpty
