@@ -202,9 +202,10 @@ let package = Package(
         tests(
             "NamebridgeTests",
             [
-                "namebridge", "AdminServer", "ClusterDiscovery", "DNSServer", "DNSWire", "DomainNames",
-                "Forwarding", "HTTP", "IPAddressing", "Inventory",
-                "InventoryFile", "JSON", "LabProbe", "LinuxSystem", "NetworkPlanning", "TestSupport", "Time",
+                "namebridge", "AdminServer", "ClusterDiscovery", "DNSServer", "DNSWire", "DemoClusters",
+                "DomainNames", "Forwarding", "HTTP", "IPAddressing", "Inventory",
+                "InventoryFile", "JSON", "LDNSBridge", "LabProbe", "LinuxSystem", "NetworkPlanning",
+                "TestSupport", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("LinuxSystemTests", ["LinuxSystem", "IPAddressing", "Time"]),

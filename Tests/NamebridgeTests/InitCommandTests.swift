@@ -1,8 +1,10 @@
 import ClusterDiscovery
+import DemoClusters
 import DomainNames
 import Foundation
 import IPAddressing
 import Inventory
+import LDNSBridge
 import Testing
 
 @testable import namebridge
@@ -117,6 +119,29 @@ import Testing
         ])
         #expect(result.code == 0 && result.output.contains("    dns: [127.0.0.1]\n"), "\(result.errors)")
         #expect(result.errors.contains("namebridge: warning: 127.0.0.1 is "), "\(result.errors)")
+    }
+
+    @Test func `each named server is asked what only a cluster's DNS knows`() throws {
+        func server(_ zone: String) throws -> DemoServer {
+            let soa = "\(zone) 5 IN SOA ns.\(zone) hostmaster.\(zone) 1 7200 1800 86400 5\n"
+            let records = try ZoneFile.read(
+                Array((soa + "kubernetes.default.svc.cluster.local. 5 IN A 10.96.0.1\n").utf8), origin: .root)
+            return try DemoServer(ZoneResponder(records), on: Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0))
+        }
+        let cluster = try server("cluster.local.")
+        let other = try server("example.com.")
+        let closed = "127.0.0.1:1"
+        let result = try Program.run([
+            "init", "--dry-run", "--from", "none", "--listen", "127.0.0.1:5300", "--cluster", "a=\(cluster.endpoint)",
+            "--cluster", "b=\(other.endpoint)", "--cluster", "c=\(closed)",
+        ])
+        let said = result.errors.split(separator: "\n")
+        #expect(result.code == 0)
+        for line in [
+            "a: \(cluster.endpoint) is the DNS of a cluster: kubernetes.default.svc.cluster.local is 10.96.0.1",
+            "b: \(other.endpoint) answers, but does not serve cluster.local (REFUSED): it is no cluster's DNS server,",
+            "c: \(closed) does not answer here (",
+        ] { #expect(said.contains { $0.hasPrefix(line) }, "\(line)\n\(result.errors)") }
     }
 
     @Test(

@@ -139,10 +139,7 @@ struct Init: ParsableCommand {
         draft.clusters = Array(found.clusters.prefix(given)) + others.clusters
         try discover(into: &draft, interview)
         if draft.keys.isEmpty, let cluster = interview?.cluster() { draft.clusters.append(cluster) }
-        for server in draft.clusters.flatMap(\.dns) {
-            guard let warning = OwnResolver(at: server).warning(of: server) else { continue }
-            printError(Style.warning.paint("namebridge: warning: \(warning)"))
-        }
+        DraftServers.report(on: draft.clusters)
         complete(&draft, interview)
         return draft
     }

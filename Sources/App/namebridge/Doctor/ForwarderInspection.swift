@@ -121,7 +121,7 @@ struct ForwarderInspection {
         var questions: [Interrogation.Question] = []
         for cluster in inventory.clusters {
             let writer = ProbeQuestions(
-                suffix: cluster.domain, name: Self.kubernetes(below: cluster.domain))
+                suffix: cluster.domain, name: ServedCluster.kubernetes(below: cluster.domain))
             for server in servers(of: cluster) {
                 questions += writer.questions(Self.serverProbes, to: server, random: &random)
             }
@@ -131,7 +131,7 @@ struct ForwarderInspection {
             questions += root.questions(Self.upstreamProbes, to: server, random: &random)
         }
         let suffix = inventory.clusters.lazy.compactMap(\.names.first).first ?? .clusterLocal
-        let writer = ProbeQuestions(suffix: suffix, name: Self.kubernetes(below: suffix))
+        let writer = ProbeQuestions(suffix: suffix, name: ServedCluster.kubernetes(below: suffix))
         for endpoint in Set(inventory.dns.listen.map(Self.reachable)) {
             questions += writer.questions([.zone, .zoneOverTCP], to: endpoint, random: &random)
         }
@@ -144,12 +144,6 @@ struct ForwarderInspection {
         // A key may be "upstream": only the groups of clusters have a domain.
         let group = policy.groups.first { $0.name == cluster.key && $0.domain != nil }
         return (group?.servers ?? []).map { policy.servers[$0] }
-    }
-
-    /// The name of a service that every cluster has.
-    private static func kubernetes(below suffix: DomainName) -> DomainName {
-        let labels = ["kubernetes", "default", "svc"].map { Array($0.utf8) }
-        return (try? DomainName(labels: labels + suffix.labels)) ?? suffix
     }
 
     /// Where questions to `endpoint` can be sent: the loopback address for an unspecified one.
