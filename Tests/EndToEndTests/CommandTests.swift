@@ -240,6 +240,12 @@ extension EndToEnd {
                 let reply = DigReply(try Tool.run(words.map { $0.filter { $0 != "'" && $0 != "\"" } }))
                 #expect(!reply.text.contains("timed out") && !reply.text.contains("no servers"), "\(line)\n\(reply.text)")
             }
+            // Commands that are given --demo ask the clusters of the one that runs.
+            let program = try #require(Tool.namebridge)
+            let way = try Tool.run([program, "query", "--demo", "--trace", "web.shop.svc.prod.cluster.local"])
+            #expect(way.output.contains("127.0.0.1:5301"), "\(way.output)")
+            let names = try Tool.run([program, "browse", "--demo", "prod/shop"])
+            #expect(names.output.contains("web.shop.svc.prod.cluster.local"), "\(names.output)")
             demo.end()
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Testing
 
 /// The built program, run as people and scripts do.
@@ -17,12 +18,12 @@ import Testing
             (["query", "10.209.12.7"], 2, "an address without -x"),
             (["query", "http://web.shop.svc.prod.cluster.local/"], 2, "a URL"),
             (["query", "web.shop.svc.prod.cluster.local:80"], 2, "a name with a port"),
-            (["who-has", "--demo", "web"], 2, "a name that no cluster can have"),
+            (Program.demo("who-has", ["web"]), 2, "a name that no cluster can have"),
             (["serve", "--demo", "--config", "x.yaml"], 2, "two configurations"),
             (["serve", "--config", "/nonexistent.yaml"], 2, "no configuration"),
-            (["query", "--demo", "www.example.com"], 1, "a question that is refused"),
-            (["query", "--demo", "web.shop.svc.prod.cluster.local"], 0, "an answer"),
-            (["query", "--demo", "nosuch.shop.svc.prod.cluster.local"], 0, "a 'no' is an answer"),
+            (Program.demo("query", ["www.example.com"]), 1, "a question that is refused"),
+            (Program.demo("query", ["web.shop.svc.prod.cluster.local"]), 0, "an answer"),
+            (Program.demo("query", ["nosuch.shop.svc.prod.cluster.local"]), 0, "a 'no' is an answer"),
         ] as [([String], Int32, String)])
     func `the exit code reports the outcome`(arguments: [String], code: Int32, reason: String) throws {
         #expect(try Program.run(arguments).code == code, "\(reason)")
@@ -45,6 +46,26 @@ import Testing
         #expect(result.output.contains("\(file.path):4:11: "))
         #expect(result.output.contains("did you mean \"dns\"?"))
         #expect(!result.output.contains("\u{1B}"))
+    }
+
+    @Test func `the plans of all hosts are written for programs too`() throws {
+        let file = try TemporaryFile(
+            """
+            sites: { office: { networks: [172.16.0.0/16], router: 172.16.0.1, hosts: { relay1: { address: 172.16.0.5 } } } }
+            clusters:
+              prod: { dns: [10.96.0.10], pods: [10.244.0.0/16], nodes: { n1: { address: 172.17.0.1 } } }
+            paths: [{ from: office, to: prod, via: relay, relays: [relay1] }]
+            """)
+        for words in [["--all"], ["--all", "--full"], ["--desired", "--host", "office/relay1"]] {
+            let result = try Program.run(["net", "plan", "--config", file.path, "-o", "json"] + words)
+            #expect(result.code == 0, "\(result.errors)")
+            let json = try JSONReader.read(Array(result.output.utf8))
+            let hosts = json["hosts"]?.elements ?? [json]
+            let relay = try #require(hosts.first { $0["host"]?.string == "office/relay1" })
+            #expect(relay["refused"]?.boolean == false && (relay["objects"]?.integer ?? 0) > 0)
+            #expect((relay["steps"]?.elements?.isEmpty == false) == (words != ["--all"]), "\(words)")
+            if words[0] == "--all" { #expect(json["others"]?.elements?.isEmpty == false, "\(result.output)") }
+        }
     }
 
     @Test(
@@ -103,7 +124,7 @@ import Testing
     }
 
     @Test func `query shows the way of a plain name through two clusters`() throws {
-        let result = try Program.run(["query", "--demo", "--trace", "docs.preview.svc.cluster.local"])
+        let result = try Program.run(Program.demo("query", ["--trace", "docs.preview.svc.cluster.local"]))
         let lines = result.output.split(separator: "\n").map(String.init)
         #expect(lines.contains(";; decision   bare-domain"))
         #expect(
@@ -114,7 +135,7 @@ import Testing
     }
 
     @Test func `query writes JSON that a program can read`() throws {
-        let result = try Program.run(["query", "--demo", "--output", "json", "-x", "10.209.12.7"])
+        let result = try Program.run(Program.demo("query", ["--output", "json", "-x", "10.209.12.7"]))
         let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
         let report = try #require(object as? [String: Any])
         let reply = try #require(report["reply"] as? [String: Any])

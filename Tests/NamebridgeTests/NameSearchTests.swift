@@ -113,7 +113,7 @@ import Testing
             (["web.shop", "--client", "192.0.2.1"], 1, "a client that may not ask"),
         ] as [([String], Int32, String)])
     func `the exit code says whether a cluster has it`(arguments: [String], code: Int32, reason: String) throws {
-        let result = try Program.run(["who-has", "--demo"] + arguments)
+        let result = try Program.run(Program.demo("who-has", arguments))
         #expect(result.code == code, "\(reason): \(result.errors)")
     }
 
@@ -168,7 +168,7 @@ import Testing
     }
 
     @Test func `programs get JSON`() throws {
-        let result = try Program.run(["who-has", "--demo", "--output", "json", "web.shop"])
+        let result = try Program.run(Program.demo("who-has", ["--output", "json", "web.shop"]))
         let report = try #require(
             JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
         #expect(report["found"] as? Bool == true && report["name"] as? String == "web.shop.svc")

@@ -6,6 +6,11 @@ enum Program {
     static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
+    /// A command with a demo of its own, whichever other one runs on this host.
+    static func demo(_ command: String, _ words: [String]) -> [String] {
+        [command, "--demo", "--demo-zones", package.appending(path: "config/demo").path] + words
+    }
+
     /// What a run has left.
     struct Result {
         let code: Int32

@@ -40,7 +40,7 @@ import Testing
     }
 
     /// What the command prints of the demo.
-    private func demo(_ words: String...) throws -> Program.Result { try Program.run(["query", "--demo"] + words) }
+    private func demo(_ words: String...) throws -> Program.Result { try Program.run(Program.demo("query", words)) }
 
     @Test func `the answer comes first, in columns, and where it came from`() throws {
         let result = try demo("web.shop.svc.prod.cluster.local")
@@ -76,9 +76,9 @@ import Testing
         (["web.prod.cluster.local"], "a service is asked for as SERVICE.NAMESPACE.svc"),
     ])
     func `what was probably meant is said`(words: [String], hint: String) throws {
-        let result = try Program.run(["query", "--demo"] + words)
+        let result = try Program.run(Program.demo("query", words))
         #expect(result.output.contains(hint), "\(result.output)")
-        let json = try Program.run(["query", "--demo", "-o", "json"] + words)
+        let json = try Program.run(Program.demo("query", ["-o", "json"] + words))
         let read = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
         let hints = try #require(read?["hints"] as? [String])
         #expect(hints.contains { $0.contains(hint) }, "\(hints)")
@@ -86,7 +86,7 @@ import Testing
 
     @Test(arguments: [["web.shop.svc.prod"], ["+trace", "web.shop.svc.prod"]])
     func `what was probably meant is said once`(words: [String]) throws {
-        let lines = try Program.run(["query", "--demo"] + words).output.split(separator: "\n")
+        let lines = try Program.run(Program.demo("query", words)).output.split(separator: "\n")
         let ours = lines.filter { !$0.contains("EDE: ") && !$0.contains("EDNS") }
         #expect(ours.count { $0.contains("did you mean") } == 1, "\(lines)")
     }
@@ -145,7 +145,7 @@ import Testing
         let silent = try Program.run(["query", "@127.0.0.1", "-p", "9", "web.example", "--trace"])
         #expect(silent.code == 1 && silent.output.contains(";; asked      server 127.0.0.1:9"), "\(silent.output)")
         #expect(try Program.run(["query", "@no/where", "web.example"]).code == 2)
-        #expect(try Program.run(["query", "--demo", "@127.0.0.1", "web.example"]).code == 2)
+        #expect(try Program.run(Program.demo("query", ["@127.0.0.1", "web.example"])).code == 2)
         #expect(try Program.run(["query", "-p", "53", "web.example"]).code == 2)
     }
 }

@@ -22,6 +22,13 @@ struct ConfigurationOptions: ParsableArguments {
     /// The file to read.
     var path: String { config ?? environment("NAMEBRIDGE_CONFIG") ?? Self.usualPath }
 
+    /// What a command that is suggested needs to use the same configuration, with a blank before it; empty if
+    /// that is the usual one.
+    func words(isDemo: Bool = false) -> String {
+        if isDemo { return " --demo" }
+        return config.map { " --config \($0)" } ?? ""
+    }
+
     /// The inventory of the file; problems go to standard error.
     ///
     /// - Parameter hasDemo: True if the command has the option `--demo`.

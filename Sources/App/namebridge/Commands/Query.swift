@@ -100,9 +100,7 @@ struct Query: ParsableCommand {
             return report
         }
         guard demo.demo else { return try ask(question, overTCP: isOverTCP, by: options.load(hasDemo: true)) }
-        let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: false)
-        defer { _ = clusters }
-        return try ask(question, overTCP: isOverTCP, by: clusters.inventory)
+        return try demo.withClusters { try ask(question, overTCP: isOverTCP, by: $0) }
     }
 
     /// Asks by a configuration.
@@ -115,7 +113,7 @@ struct Query: ParsableCommand {
             policy: ForwardingPolicy(inventory, hostAddresses: HostAddresses.all()), client: client,
             transport: overTCP ? .tcp : .udp)
         var report = session.run()
-        report.hints = session.hints()
+        report.hints = session.hints(otherCommand: options.words(isDemo: demo.demo))
         return report
     }
 
@@ -143,7 +141,7 @@ struct Query: ParsableCommand {
             throw ValidationError("\"\(typeName)\" is not a record type; write it like AAAA or TYPE65.")
         }
         guard reverse else {
-            try Self.requireName(words.name)
+            try requireName(words.name)
             do throws(DomainNameError) {
                 return (try DomainName(parsing: words.name), type)
             } catch {
@@ -157,10 +155,11 @@ struct Query: ParsableCommand {
     }
 
     /// Throws if the word is an address, a URL or a name with a port: no cluster has such a name.
-    private static func requireName(_ name: String) throws {
+    private func requireName(_ name: String) throws {
         if IPAddress(name) != nil {
             throw ValidationError(
-                "\"\(name)\" is an address: \"namebridge query -x \(name)\" finds its name.")
+                "\"\(name)\" is an address:"
+                    + " \"namebridge query\(options.words(isDemo: demo.demo)) -x \(name)\" finds its name.")
         }
         if name.contains("://") {
             throw ValidationError("\"\(name)\" is a URL: give only the host name in it.")

@@ -46,17 +46,22 @@ struct Serve: ParsableCommand {
         }
         guard demo.demo else {
             let (inventory, whole) = try options.loadWithOctets(hasDemo: true)
-            try serve(inventory, LoadedFile(path: options.path, whole), until: signals)
+            try serve(inventory, LoadedFile(path: options.path, whole), services: [], until: signals)
             return
         }
         let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: true)
         defer { _ = clusters }
-        try serve(clusters.inventory, LoadedFile(path: options.path, FollowedText([])), until: signals)
+        try serve(
+            clusters.inventory, LoadedFile(path: options.path, FollowedText([])),
+            services: clusters.services, until: signals)
     }
 
     /// Starts the server and everything around it, and waits until it must end.
+    ///
+    /// - Parameter services: Those that clusters are known to have from the start.
     private func serve(
-        _ inventory: Inventory, _ file: LoadedFile, until signals: borrowing SignalFD
+        _ inventory: Inventory, _ file: LoadedFile, services: [(cluster: String, names: [String])],
+        until signals: borrowing SignalFD
     ) throws {
         Log.use(inventory.log.format)
         let configuration = try configuration(inventory)
@@ -85,6 +90,9 @@ struct Serve: ParsableCommand {
                 translatedPackets: TranslatedPackets.counts,
                 changedRenderings: RenderingComparison().changes),
             announce: watch.notices.tell)
+        for known in services {
+            _ = serverControl.answer(.flush(.services(cluster: known.cluster, known.names)))
+        }
         let controlServer = try control.listen(for: serverControl, isDemo: demo.demo)
         let httpServer = AdminListener.start(inventory.admin, serverControl)
         for endpoint in server.absentEndpoints {

@@ -50,7 +50,8 @@ struct WhoHas: ParsableCommand {
         _ = try readName()
         guard IPAddress(name) == nil else {
             throw ValidationError(
-                "\"\(name)\" is an address: \"namebridge query -x \(name)\" finds its name.")
+                "\"\(name)\" is an address: \"namebridge query\(options.words(isDemo: demo.demo)) -x \(name)\""
+                    + " finds its name.")
         }
         guard IPAddress(client) != nil else { throw ValidationError("\"\(client)\" is not an IP address.") }
         try demo.validate(with: options)
@@ -58,9 +59,7 @@ struct WhoHas: ParsableCommand {
 
     func run() throws {
         guard demo.demo else { return try search(options.load(hasDemo: true)) }
-        let clusters = try RunningDemo(zoneFolder: demo.demoZones, usesFixedPorts: false)
-        defer { _ = clusters }
-        try search(clusters.inventory)
+        try demo.withClusters(search)
     }
 
     /// Asks the clusters of `inventory`.
@@ -80,7 +79,10 @@ struct WhoHas: ParsableCommand {
         let shown = labels.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ".")
         guard watch else {
             var found = NameFindings(name: shown, findings: search.findings(labels), paths: pathStates())
-            if !found.isFound { found.hint = search.hint(for: name, labels, known: knownNames) }
+            if !found.isFound {
+                found.hint = search.hint(
+                    for: name, labels, known: knownNames, otherCommand: options.words(isDemo: demo.demo))
+            }
             show(found)
             if found.isUnknown { throw ExitStatus.unknown }
             if !found.isFound { throw ExitStatus.problem }

@@ -17,6 +17,13 @@ enum DemoSetting {
     /// The URL of the status page.
     static var page: String { "http://\(pageEndpoint)/" }
 
+    /// The configuration while `serve --demo` runs.
+    static var running: Inventory {
+        inventory(
+            prod: Endpoint(address: loopback, port: prodPort),
+            staging: Endpoint(address: loopback, port: stagingPort))
+    }
+
     /// Both clusters serve `cluster.local`, and have the same addresses; plain names are answered by `prod`
     /// first.
     static func inventory(prod: Endpoint, staging: Endpoint) -> Inventory {

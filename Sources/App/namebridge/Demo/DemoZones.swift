@@ -1,4 +1,4 @@
-import DemoClusters
+import DNSWire
 import DomainNames
 import Glibc
 import LDNSBridge
@@ -34,12 +34,23 @@ struct DemoZones {
             + above
     }
 
-    /// The responder for the cluster `name`, from `<name>.zone`.
+    /// The services with addresses, each as `SERVICE.NAMESPACE`, in order.
+    static func services(in records: [ResourceRecord]) -> [String] {
+        let names = records.filter { [RecordType.a, RecordType.aaaa].contains(Int($0.type)) }.compactMap {
+            record -> String? in
+            let labels = record.owner.labels
+            guard labels.count == 5, labels[2].elementsEqual("svc".utf8) else { return nil }
+            return labels.prefix(2).map { String(decoding: $0, as: UTF8.self) }.joined(separator: ".")
+        }
+        return Set(names).sorted()
+    }
+
+    /// The records of the cluster `name`, from `<name>.zone`.
     /// - Throws: `ExitStatus.usage`, after a message, if the file cannot be read.
-    func responder(of name: String) throws -> ZoneResponder {
+    func records(of name: String) throws -> [ResourceRecord] {
         let path = "\(folder)/\(name).zone"
         do {
-            return ZoneResponder(try ZoneFile.read(try contents(ofFile: path), origin: .root))
+            return try ZoneFile.read(try contents(ofFile: path), origin: .root)
         } catch let error as FileError {
             printError("namebridge: \(error)")
         } catch {

@@ -2,12 +2,16 @@ import ArgumentParser
 import DemoClusters
 import IPAddressing
 import Inventory
+import LDNSBridge
 import LinuxSystem
 
 /// The name servers of the demo's clusters, running until the end of this value's life.
 struct RunningDemo: ~Copyable {
     /// The demo's configuration, with the clusters' actual endpoints.
     let inventory: Inventory
+
+    /// The services of each cluster, each as `SERVICE.NAMESPACE`.
+    let services: [(cluster: String, names: [String])]
 
     /// The name server of prod.
     private let prod: DemoServer
@@ -26,19 +30,26 @@ struct RunningDemo: ~Copyable {
                     + " name their folder with --demo-zones")
             throw ExitStatus.usage
         }
-        let prod = try Self.start("prod", zones, port: usesFixedPorts ? DemoSetting.prodPort : 0)
-        let staging = try Self.start("staging", zones, port: usesFixedPorts ? DemoSetting.stagingPort : 0)
+        let records = (prod: try zones.records(of: "prod"), staging: try zones.records(of: "staging"))
+        let prod = try Self.start("prod", records.prod, port: usesFixedPorts ? DemoSetting.prodPort : 0)
+        let staging = try Self.start(
+            "staging", records.staging, port: usesFixedPorts ? DemoSetting.stagingPort : 0)
+        services = [
+            ("prod", DemoZones.services(in: records.prod)),
+            ("staging", DemoZones.services(in: records.staging)),
+        ]
         inventory = DemoSetting.inventory(prod: prod.endpoint, staging: staging.endpoint)
         self.prod = prod
         self.staging = staging
     }
 
     /// Starts the name server of one cluster.
-    private static func start(_ name: String, _ zones: DemoZones, port: UInt16) throws -> DemoServer {
-        let responder = try zones.responder(of: name)
+    private static func start(
+        _ name: String, _ records: [ResourceRecord], port: UInt16
+    ) throws -> DemoServer {
         let endpoint = Endpoint(address: DemoSetting.loopback, port: port)
         do throws(Errno) {
-            return try DemoServer(responder, on: endpoint)
+            return try DemoServer(ZoneResponder(records), on: endpoint)
         } catch {
             printError("namebridge: the demo's cluster \(name) cannot listen on \(endpoint): \(error)")
             throw ExitStatus.problem

@@ -76,7 +76,10 @@ struct NameSearch {
     ///   - name: As it was typed.
     ///   - labels: Those that were asked for.
     ///   - known: Names that a running server knows.
-    func hint(for name: DomainName, _ labels: [[UInt8]], known: [DomainName]) -> String? {
+    ///   - otherCommand: The options that another command needs for the same configuration.
+    func hint(
+        for name: DomainName, _ labels: [[UInt8]], known: [DomainName], otherCommand: String = ""
+    ) -> String? {
         let permitted = known.filter(mayAsk)
         let words = Set(permitted.compactMap { self.labels(of: $0) }.map(Self.text))
         let meant = Self.text(labels)
@@ -89,7 +92,9 @@ struct NameSearch {
         if !others.isEmpty { return "there is \(others.prefix(5).joined(separator: ", "))" }
         // Two labels are a service and its namespace; more may be a name of something else.
         guard name.labels.count > 2, name.labels.count < labels.count else { return nil }
-        return "\(name) is below no name of a cluster; \"namebridge query \(name)\" asks for it as it is"
+        return
+            "\(name) is below no name of a cluster; \"namebridge query\(otherCommand) \(name)\" asks for it"
+            + " as it is"
     }
 
     /// Labels as a name in lower case.

@@ -14,6 +14,8 @@ struct QueryHints {
     let client: IPAddress
     /// The client's view.
     let view: Int
+    /// The options that another command needs for the same configuration, such as ` --demo`.
+    var otherCommand = ""
 
     /// Empty if the answer needs none.
     func hints(for name: DomainName, type: UInt16, _ answer: QueryAnswer) -> [String] {
@@ -57,7 +59,7 @@ struct QueryHints {
     private func shape(of name: DomainName, _ answer: QueryAnswer) -> String? {
         let count = name.labels.count
         if answer.rcode == "REFUSED" {
-            return count < 3 ? "\"namebridge who-has \(name)\" asks every cluster" : nil
+            return count < 3 ? "\"namebridge who-has\(otherCommand) \(name)\" asks every cluster" : nil
         }
         guard let error = answer.error, error.code == ExtendedError.Code.synthesized.rawValue else {
             return nil

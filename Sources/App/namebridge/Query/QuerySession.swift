@@ -57,11 +57,14 @@ struct QuerySession: ~Copyable {
     }
 
     /// What to ask instead of a question that found nothing; asks for the names that may exist.
-    func hints() -> [String] {
+    ///
+    /// - Parameter otherCommand: The options that another command needs for the same configuration.
+    func hints(otherCommand: String) -> [String] {
         guard let view = asking.policy.view(of: client), let answer = QueryAnswer(report.reply) else {
             return []
         }
-        let hints = QueryHints(policy: asking.policy, client: client, view: view)
+        let hints = QueryHints(
+            policy: asking.policy, client: client, view: view, otherCommand: otherCommand)
         return hints.hints(for: name, type: type, answer)
     }
 
