@@ -141,8 +141,8 @@ extension ClusterFindings {
         return .atOthers
     }
 
-    /// The servers that are asked as they were found. With a map they are asked at outer addresses, which need
-    /// a relay first.
+    /// The servers that are asked as they were found. With a map they are asked at outer addresses, which
+    /// need a relay first.
     private var directDNS: [Endpoint] { proposedMap == nil ? values.dns?.value ?? [] : [] }
 
     /// The addresses at which several of `clusters` would be asked, each with their keys: what answers there

@@ -106,8 +106,8 @@ package struct Cluster: Hashable, Sendable {
     /// The outer addresses, through whichever relay they lead to it.
     package var outerRanges: [IPPrefix] { allPairs.map(\.outer) }
 
-    /// Outer ranges of addresses that no known prefix has: "namebridge follow" is to find them in the cluster, and
-    /// no route leads to them before.
+    /// Outer ranges of addresses that no known prefix has: "namebridge follow" is to find them in the
+    /// cluster, and no route leads to them before.
     package var awaitedRanges: [IPPrefix] {
         guard follow != nil else { return [] }
         let known = IPPrefixTable((pods + services).map { ($0, $0) })

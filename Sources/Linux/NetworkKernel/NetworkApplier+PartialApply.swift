@@ -42,8 +42,8 @@ extension NetworkApplier {
             partial = PartialApply(difference: desired, steps: desired.steps.filter { !rest.contains($0) })
             let steps = difference.steps.filter { !failed.contains($0.change) }
             guard !difference.isRefused, !steps.isEmpty else { return partial }
-            // Before the steps: who is killed among them must not forget what a setting was, and the next round
-            // finds it as this one leaves it.
+            // Before the steps: who is killed among them must not forget what a setting was, and the next
+            // round finds it as this one leaves it.
             context.records = difference.records(after: context.records, among: observed.settings)
             try store.write(context.records)
             do throws(KernelError) {

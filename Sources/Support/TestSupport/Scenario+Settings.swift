@@ -29,7 +29,8 @@ extension Scenario {
     /// cache max-ttl 30 negative-ttl 5 stale 3600    # in seconds; without the line there is no cache
     /// probed                                        # servers may be found dead; see `ScenarioPlayer`
     /// ```
-    /// A cluster may have the settings of `cache`, `also corp.internal`, `only-kubernetes-names no` and `follow CONTEXT`.
+    /// A cluster may have the settings of `cache`, `also corp.internal`, `only-kubernetes-names no` and
+    /// `follow CONTEXT`.
     package func inventory() throws(ScenarioError) -> Inventory {
         var inventory = Inventory()
         for line in settings {

@@ -12,8 +12,8 @@ enum ReachableServers {
         choose(for: found, among: answering(found))
     }
 
-    /// The same with the addresses that answer here. One that several clusters have tells of none of them that
-    /// it can be asked.
+    /// The same with the addresses that answer here. One that several clusters have tells of none of them
+    /// that it can be asked.
     static func choose(
         for found: [ClusterFindings], among answering: Set<Endpoint>
     ) -> (found: [ClusterFindings], remarks: [String]) {

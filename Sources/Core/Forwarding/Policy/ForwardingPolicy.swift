@@ -54,7 +54,8 @@ package final class ForwardingPolicy: Sendable {
     /// Outer ranges that no route leads to yet; nil if there are none.
     let awaitedAddresses: IPPrefixTable<Bool>?
 
-    /// The pods, services and outer ranges, and `dns.allow-rebinding`, for comparison: they decide about answers from `dns.upstream`.
+    /// The pods, services and outer ranges, and `dns.allow-rebinding`, for comparison: they decide about
+    /// answers from `dns.upstream`.
     let guarded: Guarded
 
     /// The parts that decide about answers from `dns.upstream`.
