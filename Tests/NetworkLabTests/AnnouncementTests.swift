@@ -42,6 +42,16 @@ import Testing
         #expect(try lab.net("relay1", "undrain relay1 --config \(file)").code == 0)
         try lab.waitsForRoute(via: "10.14.0.61")
 
+        // An apply that waits for a program which hangs takes nothing back: the agent goes on.
+        let stuck = try lab.file("conntrack", "#!/bin/sh\nexec sleep 60\n")
+        try lab.script("chmod +x \(stuck); on relay1 mount --bind \(stuck) $(readlink -f $(command -v conntrack))")
+        let changed = FailoverTests.configuration(source: "snat", path: "failover: bgp\n    targets: [pods]")
+        _ = try lab.file("bgp.yaml", changed)
+        try agents[0].waits(for: "file applied", lab, seconds: 60)
+        let log = try? String(contentsOfFile: lab.state(of: "relay1") + "/undo.log", encoding: .utf8)
+        #expect(log?.contains("withdrawn") != true, "\(log ?? "")")
+        try lab.script("on relay1 umount $(readlink -f $(command -v conntrack))")
+
         // Nothing announced outlives the agent: hung, killed, or ended in order.
         let hung = agents[0].process.processIdentifier
         try measure("agent of relay1 hangs", "kill -STOP \(hung)", via: "10.14.0.62")

@@ -4,7 +4,7 @@ package import NetworkModel
 /// Runs the programs that read and change the network: `ip`, `bridge`, `nft`, `iptables`, `conntrack`.
 package enum HostTools {
     /// The timeout of a program, in milliseconds; enough for the tables of a large host.
-    private static let timeout = 30_000
+    package static let timeout = 30_000
 
     /// True if the program is installed.
     package static func isInstalled(_ program: Command.Program) -> Bool {
@@ -34,7 +34,11 @@ package enum HostTools {
     }
 
     /// Runs `command` to its end, successful or not.
-    package static func attempt(_ command: Command) throws(KernelError) -> ChildProcess.Result {
+    ///
+    /// - Parameter timeout: After so many milliseconds it is killed.
+    package static func attempt(
+        _ command: Command, timeout: Int = timeout
+    ) throws(KernelError) -> ChildProcess.Result {
         // In a namespace another program may be needed to start it.
         _ = try path(of: command.program)
         let words = command.words

@@ -16,7 +16,7 @@ extension LinuxKernel {
                 forgotten.append(range)
                 continue
             }
-            Self.forget(&forgotten, announce)
+            forget(&forgotten, announce)
             switch step.change {
             case .set(let setting, _, let value):
                 try batch.run(announce)
@@ -30,7 +30,7 @@ extension LinuxKernel {
             }
         }
         try batch.run(announce)
-        Self.forget(&forgotten, announce)
+        forget(&forgotten, announce)
     }
 
     // MARK: - Connections
@@ -39,14 +39,20 @@ extension LinuxKernel {
     /// to undo an apply.
     ///
     /// - Parameter ranges: Empty afterwards.
-    private static func forget(_ ranges: inout [ConnectionRange], _ announce: (String) -> Void) {
+    private func forget(_ ranges: inout [ConnectionRange], _ announce: (String) -> Void) {
         defer { ranges = [] }
         guard !ranges.isEmpty else { return }
         guard HostTools.isInstalled(.conntrack) else {
             announce("# no conntrack here: older connections stay as they are until they end; install it")
             return
         }
-        forget(ranges, attempt: HostTools.attempt, announce: announce)
+        Self.forget(ranges, attempt: attempt, announce: announce)
+    }
+
+    /// Runs a command that lists or deletes connections to its end.
+    func attempt(_ command: Command) throws(KernelError) -> ChildProcess.Result {
+        breathe()
+        return try HostTools.attempt(command, timeout: patience)
     }
 
     /// Programs that may take too long in one apply: a `conntrack` that hangs does so for all.

@@ -6,8 +6,20 @@ package import NetworkPlanning
 
 /// The kernel of this host, or of the network namespace that this process is in.
 package struct LinuxKernel: Kernel {
+    /// How long one listing or deletion of connections may take, in milliseconds.
+    let patience: Int
+    /// Called before each of them, which may take as long.
+    let breathe: () -> Void
+
     /// The kernel of this process' network namespace.
-    package init() {}
+    ///
+    /// - Parameters:
+    ///   - patience: How long one listing or deletion of connections may take, in milliseconds.
+    ///   - breathe: Called before each of them, for a process that must show that it works.
+    package init(patience: Int = HostTools.timeout, breathe: @escaping () -> Void = {}) {
+        self.patience = patience
+        self.breathe = breathe
+    }
 
     /// Checks that the host can be read and changed. Corresponds to geteuid(2).
     ///
@@ -158,7 +170,7 @@ package struct LinuxKernel: Kernel {
 
     /// Without `conntrack` no connections are known, and all routes go.
     package func held(_ routes: [LeavingRoute]) throws(KernelError) -> Set<IPPrefix> {
-        try HostTools.isInstalled(.conntrack) ? Self.held(routes, attempt: HostTools.attempt) : []
+        try HostTools.isInstalled(.conntrack) ? Self.held(routes, attempt: attempt) : []
     }
 
     /// Looks up routes, all in one call for each family.

@@ -31,8 +31,23 @@ final class AgentHeart {
         self.process = process
     }
 
+    /// What the agent does in one go may take so long, in milliseconds: the guard waits a little longer.
+    static let longestPause = NetGuard.timeout - 1_000
+
+    /// True if it has something to announce.
+    private var mustBeat = false
+
+    /// Beats if there is something to announce, and from then on also within long work.
+    func beat(if mustBeat: Bool) {
+        self.mustBeat = mustBeat
+        continueBeating()
+    }
+
+    /// Called within work that takes long.
+    func continueBeating() { if mustBeat { beat() } }
+
     /// Does nothing before its time.
-    func beat() {
+    private func beat() {
         let now = MonotonicClock.now
         guard now >= nextBeat else { return }
         nextBeat = now.advanced(milliseconds: 500)

@@ -49,15 +49,15 @@ final class RunningAgent: AgentDuties {
         settings.pathPlans = AgentPlanning.pathPlans
         settings.written = FactsFolder.written
         settings.refreshed = FactsFolder.refreshing
+        heart = AgentHeart(state, process: settings.process)
         agent = NetworkAgent(
-            kernel: LinuxKernel(), source: watch, store: state, settings: settings,
+            kernel: LinuxKernel(patience: AgentHeart.longestPause, breathe: heart.continueBeating), source: watch, store: state, settings: settings,
             clock: { MonotonicClock.now }, tell: AgentLog.write)
         var choices = try state.relayChoices()
         if !choices.announced.isEmpty {
             choices.announced = []
             try state.write(choices)
         }
-        heart = AgentHeart(state, process: settings.process)
         slowCheck = settings.slowCheckSeconds * 1000
         do throws(Errno) {
             relays = try RelayWatch(choices, serverPaths: serverPaths)
@@ -158,7 +158,7 @@ final class RunningAgent: AgentDuties {
         followReasons()
         agent.note(relays.report)
         agent.note(relays.relayedReport)
-        if relays.mustBeat { heart.beat() }
+        heart.beat(if: relays.mustBeat)
     }
 
     /// Has it found out why paths are down.
