@@ -6,6 +6,9 @@ package import NetworkPlanning
 extension LinuxKernel {
     /// Runs the commands of `steps`, several in one call where possible.
     package func perform(_ steps: [Step], announce: (String) -> Void) throws(KernelError) {
+        // Looked for before anything changes: the rest of a namespace would be made without it.
+        let usesSysctl = steps.contains { if case .inside(_, .set) = $0.change { true } else { false } }
+        if usesSysctl { _ = try HostTools.path(of: .sysctl) }
         var batch = CommandBatch()
         // Those of successive steps are deleted together.
         var forgotten: [ConnectionRange] = []

@@ -6,6 +6,7 @@
 set -euo pipefail
 
 package=$(realpath "$1")
+setup=$(dirname "$0")
 folder=$2
 mirror=${MIRROR:-http://deb.debian.org/debian}
 base=$folder/base
@@ -60,9 +61,9 @@ trap shut_down EXIT
 mkdir -p "$folder"
 if [ ! -e "$base.done" ]; then
     rm -rf "$base"
-    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,bind9-dnsutils,logrotate "${SUITE:-bookworm}" \
+    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,bind9-dnsutils,logrotate "${SUITE:-bookworm}" \
         "$base" "$mirror" >"$folder/debootstrap.log"
-    # What the package needs comes first: then a difference later is the package's own.
+    # What the package needs or recommends comes first: then a difference later is the package's own.
     cp "$package" "$base/root/package.deb"
     chroot "$base" apt-get -q -y install /root/package.deb >>"$folder/debootstrap.log"
     chroot "$base" dpkg --purge namebridge >>"$folder/debootstrap.log"
@@ -271,6 +272,20 @@ expect 'is purged' inside dpkg --purge namebridge
 expect 'the logs are gone' test ! -e "$root/var/log/namebridge"
 files "$folder/after"
 expect 'nothing is left' sh -c "diff '$folder/before' '$folder/after' | grep '^[<>]' | grep -vE ' (etc/(passwd|group|shadow|gshadow)-?|usr/.*\.(cache|db))\$' && exit 1 || true"
+
+# The tutorials, typed on hosts that are such a root with what their readers have: kubectl, dig and curl.
+if [ ! -e "$folder/roles.done" ]; then
+    rm -rf "$folder/roles"
+    cp -a "$base" "$folder/roles"
+    chroot "$folder/roles" apt-get -q -y install kubernetes-client curl >>"$folder/debootstrap.log"
+    touch "$folder/roles.done"
+fi
+cp "$package" "$folder/roles/root/package.deb"
+chroot "$folder/roles" dpkg --install /root/package.deb >>"$folder/debootstrap.log"
+typed=$(mktemp)
+expect 'the tutorials of the three roles hold there' sh -c "python3 $setup/try-roles.py '$folder/roles/usr/bin/namebridge' '$folder/roles' >'$typed' 2>&1"
+grep -E '^(FAIL|A |ok    the first)' "$typed" | sed 's/^/      /'
+rm "$typed"
 
 say "$failures of these failed"
 [ "$failures" -eq 0 ]

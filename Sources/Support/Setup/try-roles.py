@@ -1,4 +1,6 @@
-"""Does what the three tutorials say, as a new user would: try-roles.py PROGRAM. Needs root, kubectl, nftables, dig and curl.
+"""Does what the three tutorials say, as a new user would: try-roles.py PROGRAM [ROOT]. Needs root, kubectl, nftables, dig and curl.
+
+With ROOT, a Debian root in which the package is installed, each host is a copy of that: commands see its files and programs alone.
 
 An office, its router and the nodes of two clusters with the same addresses, as kubeadm makes them, are network namespaces of
 their own. The clusters' DNS is a demo's, their API servers are stand-ins behind the real kubectl, and what kube-proxy does is a
@@ -38,21 +40,35 @@ def sh(line, **more):
 
 
 class Host:
-    """A host: a network namespace, and mounts that hide what this machine has of Namebridge."""
+    """A host: a network namespace, and mounts that hide what this machine has of Namebridge, or all that it has."""
 
-    def __init__(self, name, folder, program):
-        self.name, self.folder = name, folder / name
-        for part in ["bin", "etc", "run", "lib", "home"]:
+    #: Where a copy of a root finds the parts of a host.
+    PLACES = {"bin": "/usr/local/bin", "etc": "/etc/namebridge", "run": "/run", "lib": "/var/lib/namebridge", "home": "/root"}
+
+    def __init__(self, name, folder, program, root):
+        self.name, self.folder, self.program, self.root = name, folder / name, program, None
+        for part in self.PLACES:
             (self.folder / part).mkdir(parents=True)
-        (self.folder / "bin/namebridge").symlink_to(program)
+        if not root:
+            (self.folder / "bin/namebridge").symlink_to(program)
         # A user is root here, and the unit is what it starts.
         self.script("sudo", 'exec "$@"')
         self.script("systemctl", 'case "$*" in *enable*--now*namebridge*) setsid namebridge serve >"$HOME/log" 2>&1 & sleep 0.5 ;; esac')
+        manifest = "/usr/share/namebridge/dns-outside.yaml" if root else f"{Path.cwd()}/config/kubernetes/dns-outside.yaml"
         self.script("kubectl", f'''context=; for word; do [ "$last" = --context ] && context=$word; last=$word; done
-case " $* " in *" apply -f "*dns-outside.yaml*) exec curl -sS -X POST --data @- "$(cat "$HOME/$context")/outside" <"{Path.cwd()}/config/kubernetes/dns-outside.yaml" ;;
+case " $* " in *" apply -f "*dns-outside.yaml*) exec curl -sS -X POST --data @- "$(cat "$HOME/$context")/outside" <"{manifest}" ;;
 *) exec /usr/bin/kubectl "$@" ;; esac''')
-        mounts = " && ".join(f"mkdir -p {place} && mount --bind {self.folder}/{part} {place}" for part, place in
-                             [("etc", "/etc/namebridge"), ("run", "/run"), ("lib", "/var/lib")])
+        if root:
+            self.root = self.folder / "root"
+            over = self.folder / "over"
+            steps = [f"mkdir {over} {self.root}", f"mount -t tmpfs tmpfs {over}", f"mkdir {over}/upper {over}/work",
+                     f"mount -t overlay overlay -o lowerdir={root},upperdir={over}/upper,workdir={over}/work {self.root}",
+                     *(f"mount --rbind /{part} {self.root}/{part}" for part in ["proc", "sys", "dev"]),
+                     *(f"mkdir -p {self.root}{place} && mount --bind {self.folder}/{part} {self.root}{place}" for part, place in self.PLACES.items())]
+            mounts = " && ".join(steps)
+        else:
+            mounts = " && ".join(f"mkdir -p {place} && mount --bind {self.folder}/{part} {place}" for part, place in
+                                 [("etc", "/etc/namebridge"), ("run", "/run"), ("lib", "/var/lib")])
         self.holder = subprocess.Popen(["unshare", "--mount", "--net", "sh", "-ec", f"{mounts}; ip link set lo up; echo ready; exec sleep infinity"],
                                        stdout=subprocess.PIPE, text=True)
         atexit.register(self.holder.kill)
@@ -65,20 +81,28 @@ case " $* " in *" apply -f "*dns-outside.yaml*) exec curl -sS -X POST --data @- 
         path.chmod(0o755)
 
     def words(self, line):
+        if self.root:
+            return ["nsenter", "-t", str(self.holder.pid), "-m", "-n", "chroot", str(self.root), "env", "-i", "HOME=/root", "TERM=dumb",
+                    "KUBECONFIG=/root/kubeconfig", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", f"cd && {line}"]
         return ["nsenter", "-t", str(self.holder.pid), "-m", "-n", f"--wdns={self.folder}/home", "env", f"HOME={self.folder}/home",
                 f"KUBECONFIG={self.folder}/home/kubeconfig", f"PATH={self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", line]
 
     def run(self, line, **more):
         return subprocess.run(self.words(line), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, **more)
 
+    def stage(self, line):
+        """The command for a line of the stand-ins, which have this machine's programs."""
+        return ["nsenter", "-t", str(self.holder.pid), "-n", "sh", "-c", line]
+
     def must(self, line):
-        run = self.run(line)
+        """Runs a line of the stand-ins."""
+        run = subprocess.run(self.stage(line), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
         if run.returncode:
             sys.exit(f"{self.name}: {line}: {run.stdout}{run.stderr}")
         return run.stdout
 
-    def start(self, line):
-        return subprocess.Popen(self.words(line), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    def start(self, words):
+        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 class API(apiserver.Handler):
@@ -97,8 +121,8 @@ class API(apiserver.Handler):
 class Lab:
     """The office, its router and the clusters."""
 
-    def __init__(self, program, folder):
-        self.hosts = {name: Host(name, folder, program) for name in ["router", *HOSTS]}
+    def __init__(self, program, folder, root):
+        self.hosts = {name: Host(name, folder, program, root) for name in ["router", *HOSTS]}
         router = self.hosts["router"]
         router.must("ip link add office type bridge && ip link add nodes type bridge && ip link set office up && ip link set nodes up && "
                     f"ip addr add {ROUTER[0]} dev office && ip addr add {ROUTER[1]} dev nodes && sysctl -qw net.ipv4.ip_forward=1")
@@ -119,13 +143,13 @@ class Lab:
     def cluster(self, context, node, port):
         """A cluster of one node: its DNS, a service, the rules of kube-proxy and an API server."""
         address = HOSTS[node.name].split("/")[0]
-        self.running.append(node.start("exec namebridge serve --demo --control /run/demo.sock"))
+        self.running.append(node.start(node.stage(f"exec {node.program} serve --demo --control {node.folder}/demo.sock")))
         rule = f"ip daddr 10.96.0.10 meta l4proto {{ tcp, udp }} th dport 53 dnat to 127.0.0.1:{port}"
         hooks = [("pre", "prerouting"), ("out", "output")]
         chains = "\n".join(f"chain {name} {{ type nat hook {hook} priority -100; {rule}\n}}" for name, hook in hooks)
         node.must(f"ip addr add {SERVICE}/32 dev lo && sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.ip_forward=1")
         node.must(f"nft -f - <<'END'\ntable ip kube-proxy {{\n{chains}\n}}\nEND")
-        self.running.append(node.start(f"cd /run && exec python3 -m http.server --bind {SERVICE} 80"))
+        self.running.append(node.start(node.stage(f"cd {node.folder}/home && exec python3 -m http.server --bind {SERVICE} 80")))
         state = apiserver.Cluster()
         state.put("/api/v1/nodes", {"metadata": apiserver.meta(node.name), "spec": {"podCIDRs": ["10.244.1.0/24"]}, "status": {
             "addresses": [{"type": "InternalIP", "address": address}], "nodeInfo": {"kubeletVersion": "v1.29.3"}}})
@@ -180,7 +204,7 @@ class Role:
         begin = time.monotonic()
         known = re.sub(r"\s+", " ", self.known)
         if background:
-            host.start(line)
+            host.start(host.words(line))
             time.sleep(1)
             code, output = 0, ""
         else:
@@ -255,16 +279,17 @@ def platform(lab):
     role.types(node, "sudo namebridge net confirm", shows="confirmed")
     role.types(node, "namebridge net render --host office --format linux")
     routes(role, lab, node)
-    address = host.must(f"namebridge query --config namebridge.yaml {NAME} +short").strip()
+    address = host.run(f"namebridge query --config namebridge.yaml {NAME} +short").stdout.strip()
     role.reaches("the first packet", lab.hosts["pc"], f"curl -sS --max-time 2 http://{address}/ 2>&1", "Directory listing")
-    node.must("namebridge net remove")
+    node.run("namebridge net remove")
 
 
 def routes(role, lab, host):
     """The owner of the router enters what was printed."""
-    text = host.must("namebridge net render --host office --format linux")
-    (lab.hosts["router"].folder / "home/routes").write_text(text, encoding="utf-8")
-    lab.hosts["router"].must("sh -e routes")
+    text = host.run("namebridge net render --host office --format linux").stdout
+    router = lab.hosts["router"]
+    (router.folder / "home/routes").write_text(text, encoding="utf-8")
+    router.must(f"sh -e {router.folder}/home/routes")
     print("      the router: entered")
 
 
@@ -289,17 +314,17 @@ def administrator(lab):
     routes(role, lab, host)
     role.types(host, "namebridge explain office prod/services")
     role.reaches("the first packet", pc, f"curl -sS --max-time 2 http://{SERVICE}/ 2>&1", "Directory listing")
-    node.must("namebridge net remove")
+    node.run("namebridge net remove")
 
 
 def main():
-    program = os.path.realpath(sys.argv[1])
+    program, root = os.path.realpath(sys.argv[1]), os.path.realpath(sys.argv[2]) if len(sys.argv) > 2 else None
     with tempfile.TemporaryDirectory(prefix="namebridge-roles-") as folder:
         for role in (developer, platform, administrator):
             place = Path(folder) / role.__name__
             place.mkdir()
             KUBECONFIG["clusters"], KUBECONFIG["contexts"] = [], []
-            lab = Lab(program, place)
+            lab = Lab(program, place, root)
             try:
                 time.sleep(1)
                 role(lab)
