@@ -193,7 +193,7 @@ struct Guide {
             let text = try text("Sources/Support/Setup/install.sh")
             let options = arguments.filter { $0.hasPrefix("--") }
             return options.first { !text.contains($0) }.map { "install.sh knows no \($0)" }
-        case "apt", "curl", "dig", "dnf", "helm", "ip", "kubectl", "podman", "skopeo", "tar":
+        case "apt", "curl", "dig", "dnf", "docker", "helm", "ip", "kubectl", "podman", "skopeo", "tar":
             return arguments.first { $0.hasPrefix("config/") && !exists($0) }.map { "there is no \($0)" }
         default: return "\(program) is no command of a guide"
         }

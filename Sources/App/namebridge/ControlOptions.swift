@@ -40,10 +40,12 @@ struct ControlOptions: ParsableArguments {
     func serverPath(isDemo: Bool) -> String? {
         if let control { return control }
         if isDemo { return Self.demoPath }
-        if let folder = environment("RUNTIME_DIRECTORY")?.split(separator: ":").first {
-            return "\(folder)/control.sock"
-        }
-        return geteuid() == 0 ? Self.systemPath : Self.userPath
+        return Self.runtimePath ?? (geteuid() == 0 ? Self.systemPath : Self.userPath)
+    }
+
+    /// The path in the folder that a service manager or an image has named; nil without one.
+    private static var runtimePath: String? {
+        environment("RUNTIME_DIRECTORY")?.split(separator: ":").first.map { "\($0)/control.sock" }
     }
 
     /// Makes the folder of `serverPath` if it is the default one and missing; nil if there is none.
@@ -74,7 +76,8 @@ struct ControlOptions: ParsableArguments {
         if let control { return [control] }
         if isDemo { return [Self.demoPath] }
         let user = geteuid() == 0 ? nil : Self.userPath
-        return [user, Self.systemPath].compactMap { $0 }
+        // A command in a container has the variables of its server.
+        return [Self.runtimePath, user, Self.systemPath].compactMap { $0 }
     }
 
     /// Opens the control socket. Nil, after a line in the log, if the default path cannot be used: the server

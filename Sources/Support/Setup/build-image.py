@@ -78,12 +78,13 @@ def settings(version, architecture, layer_digest, time):
             "Cmd": ["serve"],
             "WorkingDir": "/",
             # The folder of the control socket, which the health check asks.
-            "Env": ["PATH=/usr/bin", "RUNTIME_DIRECTORY=/run/namebridge"],
+            # /dev/shm is the only folder that can be written where an engine makes the image read-only.
+            "Env": ["PATH=/usr/bin", "RUNTIME_DIRECTORY=/dev/shm/namebridge"],
             "Volumes": {"/etc/namebridge": {}},
             "StopSignal": "SIGTERM",
             # Docker and Podman read it; Kubernetes has probes of its own. A dead cluster is no reason to restart it.
             "Healthcheck": {
-                "Test": ["CMD", "/usr/bin/namebridge", "status", "--live", "--control", "/run/namebridge/control.sock"],
+                "Test": ["CMD", "/usr/bin/namebridge", "status", "--live"],
                 "Interval": 10_000_000_000, "Timeout": 5_000_000_000, "StartPeriod": 5_000_000_000, "Retries": 3,
             },
             "Labels": {

@@ -45,7 +45,10 @@ listed() { (cd "$1" && find . ! -type d ! -path './bin/*' ! -path './var/lib/rpm
 
 # Starts a server of a root in a network namespace: start ROOT WORD...
 start() {
-    unshare --net --mount --fork --kill-child sh -c 'ip link set lo up && mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' \
+    unshare --net --mount --fork --kill-child sh -c 'ip link set lo up && mount -t proc proc "$0/proc" &&
+        if [ -d "$0/dev/shm" ]; then mount -t tmpfs -o mode=1777 shm "$0/dev/shm" && mount --bind "$0" "$0.ro" &&
+            mount -o remount,bind,ro "$0.ro" && mount --rbind "$0/proc" "$0.ro/proc" && mount --bind "$0/dev/shm" "$0.ro/dev/shm" && exec chroot "$0.ro" "$@"; fi &&
+        exec chroot "$0" "$@"' \
         "$@" >"$folder/server.log" 2>&1 &
     server=$!
     for _ in $(seq 100); do
@@ -133,8 +136,10 @@ dns: { listen: 127.0.0.1:53, bare-domain: prod }
 admin: { listen: 127.0.0.1:9153 }
 clusters: { prod: { dns: 127.0.0.1:5301 } }
 END
-# The cluster is a demo's, which runs in the same network namespace.
-expect 'a cluster for it runs' start "$root" /usr/bin/namebridge serve --demo --control /tmp/demo.sock
+# The cluster is a demo's, which runs in the same network namespace. Both see the image read-only and /dev/shm, as with
+# "docker run --read-only".
+mkdir "$root/dev/shm" "$root.ro"
+expect 'a cluster for it runs, of an image that is read-only' start "$root" /usr/bin/namebridge serve --demo --control /dev/shm/demo.sock
 demo=$server
 space=$inner
 # As a container engine does: another user, whose only way to a capability is the program's file, and the image's environment.
@@ -147,7 +152,7 @@ serve() {
     as_user serve >"$folder/image.log" 2>&1 &
     forwarder=$!
 }
-status() { as_user status --control /run/namebridge/control.sock; }
+status() { as_user status --live; }
 ready() { nsenter --target "$space" --net python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:9153/ready", timeout=2).read())'; }
 await() { for _ in $(seq 50); do if "$@" >/dev/null 2>&1; then return 0; fi; sleep 0.1; done; "$@"; }
 begin=$(date +%s%N)
@@ -156,7 +161,8 @@ port=53
 expect 'as its own user it answers at port 53' await ask kubernetes.default.svc.prod.cluster.local
 printf '      %d ms after its start\n' $((($(date +%s%N) - begin) / 1000000))
 expect 'is ready' await ready
-expect 'is healthy' await status
+expect 'is healthy, as its health check asks' await status
+expect 'can write nothing in its image' sh -c "! nsenter --target $space --mount --root --wdns=/ -- /usr/bin/namebridge init --from none --cluster a=192.0.2.1 --config /etc/x.yaml"
 expect 'holds CAP_NET_BIND_SERVICE at most' sh -c "grep -qE '^CapPrm:.0+(400)?\$' /proc/\$(pgrep -P $forwarder || echo $forwarder)/status"
 kill $forwarder && wait $forwarder || true
 server=$demo
