@@ -1,4 +1,5 @@
 import Diagnosis
+import DomainNames
 import IPAddressing
 import Testing
 
@@ -28,6 +29,20 @@ import Testing
         let finding = try #require(ForwarderDiagnosis(seen).findings.first)
         #expect(finding.severity == .problem && finding.summary.contains("\(name) (process 7)"))
         #expect(finding.remedies.flatMap(\.lines).contains(line), "\(finding.remedies)")
+    }
+
+    @Test(arguments: [
+        ("10.96.0.10", "no answer in time", true), ("10.96.0.10", "connection refused", false),
+        ("172.17.0.1:30053", "no answer in time", false),
+    ])
+    func `a ClusterIP that is not reached has what lets the cluster answer elsewhere`(
+        server: String, reason: String, isTold: Bool
+    ) throws {
+        let endpoint = try #require(Endpoint(server, defaultPort: 53))
+        let findings = Finding.ofDeadServer(
+            endpoint, cluster: "prod", domain: try DomainName(parsing: "cluster.local"), reason: reason)
+        let lines = findings.flatMap(\.remedies).flatMap(\.lines)
+        #expect(lines.contains("kubectl apply -f /usr/share/namebridge/dns-outside.yaml") == isTold, "\(findings)")
     }
 
     @Test func `a path that is down has its reason and what mends it`() throws {

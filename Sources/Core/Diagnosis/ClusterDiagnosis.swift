@@ -17,10 +17,27 @@ struct ClusterDiagnosis {
     /// The findings about one server.
     private func findings(_ server: ServerObservation, isAlone: Bool) -> [Finding] {
         let subject = "cluster \(seen.key), server \(server.words)"
-        return AskedServerDiagnosis(
+        var findings = AskedServerDiagnosis(
             seen: server, subject: subject, isAlone: isAlone, served: served(server, subject)
         ).findings
+        guard !server.isAlive, server.server.port == 53, !hasHost(server) else { return findings }
+        for index in findings.indices where findings[index].check == .reachable {
+            findings[index].meaning += " A ClusterIP mostly answers on nodes alone."
+            findings[index].remedies.append(Self.outsidePort)
+        }
+        return findings
     }
+
+    /// True if the host of a silent server has answered that nothing listens there.
+    private func hasHost(_ server: ServerObservation) -> Bool {
+        server.outcomes.values.contains { ServerDiagnosis.words($0).contains("refused") }
+    }
+
+    /// What lets a cluster's DNS answer outside of its nodes, besides a path to its ClusterIPs.
+    private static let outsidePort = Remedy(
+        "Kubernetes", "a port of every node for the cluster's DNS",
+        ["kubectl apply -f /usr/share/namebridge/dns-outside.yaml"],
+        then: "namebridge init --context NAME --force")
 
     /// Whether it serves the cluster's zone; nil if it does.
     private func served(_ server: ServerObservation, _ subject: String) -> Finding? {

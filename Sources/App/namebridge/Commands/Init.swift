@@ -85,7 +85,10 @@ struct Init: ParsableCommand {
 
     func validate() throws {
         for text in listen + upstream where Endpoint(text, defaultPort: 53) == nil {
-            throw ValidationError("\"\(text)\" is no address, such as 172.16.0.5 or 127.0.0.1:5353.")
+            throw ValidationError(
+                Endpoint.hasWrongPort(text)
+                    ? "\"\(text)\": a port is 1 to 65535."
+                    : "\"\(text)\" is no address, such as 172.16.0.5 or 127.0.0.1:5353.")
         }
         for text in suffix where (try? DomainName(parsing: text)) == nil {
             throw ValidationError("\"\(text)\" is no domain name.")
@@ -249,8 +252,10 @@ struct Init: ParsableCommand {
             print("  \(needsRoot ? "sudo " : "")namebridge serve\(option)")
         }
         let listener = draft.listen.first { !$0.address.isUnspecified }
+        let address = listener?.address.description ?? "127.0.0.1"
         let port = (draft.listen.first?.port).flatMap { $0 == 53 ? nil : " -p \($0)" } ?? ""
-        print("  dig @\(listener?.address.description ?? "127.0.0.1")\(port) \(name)")
+        let asks = ChildProcess.path(of: "dig") == nil ? "namebridge query" : "dig"
+        print("  \(asks) @\(address)\(port) \(name)")
         guard let reason = draft.listenReason else { return }
         print(reason)
         if let format = ListenChoice.ofThisHost().format, let server = draft.listen.first {

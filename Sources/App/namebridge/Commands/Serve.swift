@@ -198,6 +198,9 @@ struct Serve: ParsableCommand {
     private func printTour(_ socket: String?) {
         print("\nTwo clusters, prod and staging, both of the domain cluster.local, with the same addresses.")
         print("Ask for their names:\n")
+        if ChildProcess.path(of: "dig") == nil {
+            print("  (dig is not installed here: \"namebridge query @127.0.0.1:5300 NAME\" asks too)\n")
+        }
         for step in DemoSetting.tour {
             if !step.title.isEmpty { print(Style.faint.paint("  # \(step.title)")) }
             print("  \(step.command)")

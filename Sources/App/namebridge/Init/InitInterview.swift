@@ -97,7 +97,11 @@ struct InitInterview {
             var servers: [Endpoint] = []
             for word in Self.words(answer) {
                 guard let server = Endpoint(word, defaultPort: 53) else {
-                    return .failure(.init(reason: "\(quoted(word)) is no address, such as 10.96.0.10"))
+                    return .failure(
+                        .init(
+                            reason: Endpoint.hasWrongPort(word)
+                                ? "\(quoted(word)): a port is 1 to 65535"
+                                : "\(quoted(word)) is no address, such as 10.96.0.10"))
                 }
                 if isOfCluster, isOwnResolver(server) {
                     return .failure(.init(reason: Self.ownResolver(server)))

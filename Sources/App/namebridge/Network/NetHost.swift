@@ -58,6 +58,8 @@ struct NetHostOptions: ParsableArguments {
         let names = found.map { "\($0.place)/\($0.host.name)" }.joined(separator: ", ")
         guard !planner.hosts.isEmpty else {
             printError("namebridge: \(configuration.path) names no hosts or nodes" + Self.remains)
+            printError(
+                "\"namebridge discover\" finds the nodes of a cluster; \"paths\" say who carries what.")
             throw ExitStatus.usage
         }
         printError(

@@ -20,6 +20,12 @@ struct QueryHints {
     /// Empty if the answer needs none.
     func hints(for name: DomainName, type: UInt16, _ answer: QueryAnswer) -> [String] {
         if answer.hasNoData { return otherTypes(name, type) }
+        let isUnreached = answer.error?.code == ExtendedError.Code.noReachableAuthority.rawValue
+        if isUnreached, otherCommand != " --demo" {
+            return [
+                "\"namebridge doctor\(otherCommand)\" says what is wrong with its servers, or the way to them"
+            ]
+        }
         guard answer.rcode == "NXDOMAIN" || answer.rcode == "REFUSED" else { return [] }
         let hints = NameHints(policy, view: view)
         let spelling = hints.spelling(of: name)
