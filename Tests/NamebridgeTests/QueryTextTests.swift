@@ -72,7 +72,7 @@ import Testing
         ),
         (["docs.preview.svc.prod.cluster.local"], "staging has this name: docs.preview.svc.staging.cluster.local"),
         (["cart.shop.svc.prod.cluster.local", "AAAA"], "the name has records of type A"),
-        (["web.shop"], "\"namebridge who-has web.shop\" asks every cluster"),
+        (["web.shop"], "\"namebridge who-has --demo web.shop\" asks every cluster"),
         (["web.prod.cluster.local"], "a service is asked for as SERVICE.NAMESPACE.svc"),
     ])
     func `what was probably meant is said`(words: [String], hint: String) throws {
@@ -129,7 +129,8 @@ import Testing
         #expect(Set(reply.keys) == ["rcode", "truncated", "answers", "records", "extendedError", "text", "wire"])
         let record = try #require((reply["records"] as? [[String: Any]])?.first)
         #expect(record["section"] as? String == "answer" && record["type"] as? String == "A")
-        #expect(record["name"] as? String == "web.shop.svc.prod.cluster.local." && record["ttl"] as? Int == 30)
+        #expect(record["name"] as? String == "web.shop.svc.prod.cluster.local.")
+        #expect((record["ttl"] as? Int).map { (1...30).contains($0) } == true)
         #expect(record["data"] as? String == "10.208.12.7")
     }
 
