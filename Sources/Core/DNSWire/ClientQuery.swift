@@ -1,22 +1,26 @@
 /// The only question of a message: the place of its name, type and class (RFC 1035 section 4.1.2).
+@usableFromInline
 package struct Question: Hashable, Sendable {
     /// The name begins after the header and is never compressed.
-    package static let nameStart = MessageHeader.length
+    @inlinable package static var nameStart: Int { MessageHeader.length }
 
     /// Octets of the name in wire form, 1...255.
-    package let nameLength: Int
+    @usableFromInline package let nameLength: Int
     /// The type asked.
-    package let type: Int
+    @usableFromInline package let type: Int
     /// The class asked.
-    package let recordClass: Int
+    @usableFromInline package let recordClass: Int
 
     /// Offset after the question.
+    @inlinable
     package var end: Int { Self.nameStart + nameLength + 4 }
 
     /// The range of name, type and class inside the message.
+    @inlinable
     package var range: Range<Int> { Self.nameStart..<end }
 
     /// A question of which this is known.
+    @inlinable
     package init(nameLength: Int, type: Int, recordClass: Int) {
         self.nameLength = nameLength
         self.type = type
@@ -37,13 +41,14 @@ package struct Question: Hashable, Sendable {
 }
 
 /// A client's question, checked; its octets stay in the message.
+@usableFromInline
 package struct ClientQuery: Sendable {
     /// The message's header.
-    package let header: MessageHeader
+    @usableFromInline package let header: MessageHeader
     /// The only question.
     package let question: Question
     /// The OPT record; nil without EDNS.
-    package let edns: EDNS?
+    @usableFromInline package let edns: EDNS?
     /// True if a TSIG record signs the message (RFC 8945 section 5.1). A SIG(0) is ignored, as a server that
     /// does not know it must (RFC 2931 section 3.2).
     package let isSigned: Bool
@@ -52,18 +57,21 @@ package struct ClientQuery: Sendable {
     /// Octets of the whole message.
     package let octets: Int
     /// The client's cookie (RFC 7873).
-    package var cookie: ClientCookie?
+    @usableFromInline package var cookie: ClientCookie?
 
     /// True if a cookie of ours shows that the sender's address is not forged.
+    @inlinable
     package var isAddressValidated: Bool { cookie?.isProof ?? false }
 
     /// RD.
     package var recursionDesired: Bool { header.flags & MessageHeader.Flags.recursionDesired != 0 }
     /// CD.
+    @inlinable
     package var checkingDisabled: Bool { header.flags & MessageHeader.Flags.checkingDisabled != 0 }
     /// AD.
     package var authenticDataAsked: Bool { header.flags & MessageHeader.Flags.authenticData != 0 }
     /// DO.
+    @inlinable
     package var wantsDNSSEC: Bool { edns?.wantsDNSSEC ?? false }
 }
 

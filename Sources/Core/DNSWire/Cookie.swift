@@ -3,6 +3,7 @@
 /// ```
 /// | client cookie 8 | server cookie 0, or 8...32 |
 /// ```
+@usableFromInline
 package struct ClientCookie: Hashable, Sendable {
     /// The client's own part, which is returned unchanged.
     package let client: UInt64
@@ -13,7 +14,7 @@ package struct ClientCookie: Hashable, Sendable {
     /// The server cookie to return; set by the owner of the secret.
     package var reply: ServerCookie?
     /// True if `server` was made by us: the client's address is validated.
-    package var isProof = false
+    @usableFromInline package var isProof = false
 
     /// Reads the option's data in `range`.
     ///
@@ -36,6 +37,7 @@ package struct ClientCookie: Hashable, Sendable {
 /// ```
 /// | version 1 | reserved 3 | seconds since 1970 4 | hash 8 |
 /// ```
+@usableFromInline
 package struct ServerCookie: Hashable, Sendable {
     /// Version, reserved octets and time.
     package let head: UInt64

@@ -1,14 +1,15 @@
 /// The content of an OPT record (RFC 6891 section 6.1.3).
+@usableFromInline
 package struct EDNS: Hashable, Sendable {
     /// The sender's UDP payload size, in octets, 512...65535: values below 512 are read as 512
     /// (section 6.2.3).
-    package var payloadSize: Int
+    @usableFromInline package var payloadSize: Int
     /// The upper eight bits of the response code.
     package var extendedRcode: Int
     /// The EDNS version; only 0 is defined.
     package var version: Int
     /// DO: the sender wants DNSSEC records (RFC 3225).
-    package var wantsDNSSEC: Bool
+    @usableFromInline package var wantsDNSSEC: Bool
     /// Offset and length of the options inside the message.
     package var optionsStart: Int
     /// Length of the options, in octets.
@@ -106,6 +107,7 @@ package struct EDNS: Hashable, Sendable {
 }
 
 /// An OPT record of ours (RFC 6891 section 6.1.2).
+@usableFromInline
 package struct OPTRecord: Sendable {
     /// The response code, whose upper bits are here.
     var rcode = ResponseCode.noError

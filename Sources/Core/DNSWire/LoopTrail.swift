@@ -5,6 +5,7 @@
 /// | version 1 = 1 | mark 8 | mark 8 | ...
 /// ```
 /// A mark has a meaning only for the forwarder that made it: the server that it had sent the question to.
+@usableFromInline
 package enum LoopTrail {
     /// A code for private use (RFC 6891 section 9).
     package static let optionCode = 65_317
@@ -13,6 +14,7 @@ package enum LoopTrail {
     package static let mostMarks = 8
 
     /// The option's octets, code and length included, for `count` marks.
+    @inlinable
     package static func optionLength(_ count: Int) -> Int { 4 + 1 + 8 * count }
 
     /// The option with one mark, for messages that are built elsewhere.

@@ -4,11 +4,12 @@
 ///  0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15
 /// |QR|   opcode  |AA|TC|RD|RA| Z|AD|CD|   rcode   |
 /// ```
+@usableFromInline
 package struct MessageHeader: Hashable, Sendable {
     /// The message ID.
     package var id: UInt16
     /// The second 16 bits, as drawn above.
-    package var flags: UInt16
+    @usableFromInline package var flags: UInt16
     /// QDCOUNT.
     package var questionCount: Int
     /// ANCOUNT.
@@ -19,7 +20,7 @@ package struct MessageHeader: Hashable, Sendable {
     package var additionalCount: Int
 
     /// The header's length in octets.
-    package static let length = 12
+    @inlinable package static var length: Int { 12 }
 
     /// Reads the header of a message.
     package init(reading message: Span<UInt8>) throws(WireError) {
@@ -33,128 +34,144 @@ package struct MessageHeader: Hashable, Sendable {
     }
 
     /// QR.
+    @inlinable
     package var isResponse: Bool { flags & Flags.response != 0 }
     /// TC.
+    @inlinable
     package var isTruncated: Bool { flags & Flags.truncated != 0 }
     /// 0...15 (RFC 6895 section 2.2).
+    @inlinable
     package var opcode: Int { Int(flags >> 11 & 0xF) }
     /// The low four bits of the response code, 0...15.
+    @inlinable
     package var rcode: Int { Int(flags & 0xF) }
 
     /// Bits of `flags`.
+    @usableFromInline
     package enum Flags {
         /// QR.
-        package static let response: UInt16 = 0x8000
+        @inlinable package static var response: UInt16 { 0x8000 }
         /// AA.
-        package static let authoritative: UInt16 = 0x0400
+        @inlinable package static var authoritative: UInt16 { 0x0400 }
         /// TC.
-        package static let truncated: UInt16 = 0x0200
+        @inlinable package static var truncated: UInt16 { 0x0200 }
         /// RD.
-        package static let recursionDesired: UInt16 = 0x0100
+        @inlinable package static var recursionDesired: UInt16 { 0x0100 }
         /// RA.
-        package static let recursionAvailable: UInt16 = 0x0080
+        @inlinable package static var recursionAvailable: UInt16 { 0x0080 }
         /// AD.
-        package static let authenticData: UInt16 = 0x0020
+        @inlinable package static var authenticData: UInt16 { 0x0020 }
         /// CD.
-        package static let checkingDisabled: UInt16 = 0x0010
+        @inlinable package static var checkingDisabled: UInt16 { 0x0010 }
     }
 }
 
 /// Response codes (RFC 6895 section 2.3). Those above 15 need EDNS.
+@usableFromInline
 package struct ResponseCode: Hashable, Sendable {
     /// 0...4095, with the upper bits of OPT.
-    package let rawValue: Int
+    @usableFromInline package let rawValue: Int
 
     /// Creates a response code.
+    @inlinable
     package init(_ rawValue: Int) { self.rawValue = rawValue }
 
     /// True for a code above 15, which is sent in part in OPT.
+    @inlinable
     package var needsEDNS: Bool { rawValue > 15 }
 
+    /// True for the same code.
+    @inlinable
+    package static func == (left: ResponseCode, right: ResponseCode) -> Bool {
+        left.rawValue == right.rawValue
+    }
+
     /// NOERROR.
-    package static let noError = ResponseCode(0)
+    @inlinable package static var noError: ResponseCode { ResponseCode(0) }
     /// FORMERR.
-    package static let formatError = ResponseCode(1)
+    @inlinable package static var formatError: ResponseCode { ResponseCode(1) }
     /// SERVFAIL.
-    package static let serverFailure = ResponseCode(2)
+    @inlinable package static var serverFailure: ResponseCode { ResponseCode(2) }
     /// NXDOMAIN.
-    package static let nameError = ResponseCode(3)
+    @inlinable package static var nameError: ResponseCode { ResponseCode(3) }
     /// NOTIMP.
-    package static let notImplemented = ResponseCode(4)
+    @inlinable package static var notImplemented: ResponseCode { ResponseCode(4) }
     /// REFUSED.
-    package static let refused = ResponseCode(5)
+    @inlinable package static var refused: ResponseCode { ResponseCode(5) }
     /// NOTAUTH.
-    package static let notAuthoritative = ResponseCode(9)
+    @inlinable package static var notAuthoritative: ResponseCode { ResponseCode(9) }
     /// A name that is not in the zone (RFC 2136 section 2.2).
-    package static let notZone = ResponseCode(10)
+    @inlinable package static var notZone: ResponseCode { ResponseCode(10) }
     /// BADVERS (RFC 6891 section 9)
-    package static let badVersion = ResponseCode(16)
+    @inlinable package static var badVersion: ResponseCode { ResponseCode(16) }
     /// BADCOOKIE (RFC 7873 section 8)
-    package static let badCookie = ResponseCode(23)
+    @inlinable package static var badCookie: ResponseCode { ResponseCode(23) }
 }
 
 /// Record and question types that are treated specially (IANA DNS parameters; RFC 6895 section 3.1).
+@usableFromInline
 package enum RecordType {
     /// A.
-    package static let a = 1
+    @inlinable package static var a: Int { 1 }
     /// NS.
-    package static let ns = 2
+    @inlinable package static var ns: Int { 2 }
     /// CNAME.
-    package static let cname = 5
+    @inlinable package static var cname: Int { 5 }
     /// SOA.
-    package static let soa = 6
+    @inlinable package static var soa: Int { 6 }
     /// PTR.
-    package static let ptr = 12
+    @inlinable package static var ptr: Int { 12 }
     /// MX.
-    package static let mx = 15
+    @inlinable package static var mx: Int { 15 }
     /// TXT.
-    package static let txt = 16
+    @inlinable package static var txt: Int { 16 }
     /// SIG.
-    package static let sig = 24
+    @inlinable package static var sig: Int { 24 }
     /// AAAA.
-    package static let aaaa = 28
+    @inlinable package static var aaaa: Int { 28 }
     /// SRV.
-    package static let srv = 33
+    @inlinable package static var srv: Int { 33 }
     /// NAPTR.
-    package static let naptr = 35
+    @inlinable package static var naptr: Int { 35 }
     /// DNAME.
-    package static let dname = 39
+    @inlinable package static var dname: Int { 39 }
     /// OPT.
-    package static let opt = 41
+    @inlinable package static var opt: Int { 41 }
     /// DS.
-    package static let ds = 43
+    @inlinable package static var ds: Int { 43 }
     /// RRSIG.
-    package static let rrsig = 46
+    @inlinable package static var rrsig: Int { 46 }
     /// NSEC.
-    package static let nsec = 47
+    @inlinable package static var nsec: Int { 47 }
     /// NSEC3.
-    package static let nsec3 = 50
+    @inlinable package static var nsec3: Int { 50 }
     /// SVCB.
-    package static let svcb = 64
+    @inlinable package static var svcb: Int { 64 }
     /// HTTPS.
-    package static let https = 65
+    @inlinable package static var https: Int { 65 }
     /// TKEY.
-    package static let tkey = 249
+    @inlinable package static var tkey: Int { 249 }
     /// TSIG.
-    package static let tsig = 250
+    @inlinable package static var tsig: Int { 250 }
     /// IXFR.
-    package static let ixfr = 251
+    @inlinable package static var ixfr: Int { 251 }
     /// AXFR.
-    package static let axfr = 252
+    @inlinable package static var axfr: Int { 252 }
     /// MAILB.
-    package static let mailb = 253
+    @inlinable package static var mailb: Int { 253 }
     /// MAILA.
-    package static let maila = 254
+    @inlinable package static var maila: Int { 254 }
     /// ANY.
-    package static let any = 255
+    @inlinable package static var any: Int { 255 }
 }
 
 /// Classes (RFC 6895 section 3.2).
+@usableFromInline
 package enum RecordClass {
     /// The Internet.
-    package static let internet = 1
+    @inlinable package static var internet: Int { 1 }
     /// Chaosnet: questions about the server itself.
-    package static let chaos = 3
+    @inlinable package static var chaos: Int { 3 }
     /// ANY.
-    package static let any = 255
+    @inlinable package static var any: Int { 255 }
 }

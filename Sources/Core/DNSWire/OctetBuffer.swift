@@ -8,12 +8,13 @@ package import DomainNames
 ///
 /// Sendable: it is the only owner of its storage, and the address never leaves a call.
 @safe
+@usableFromInline
 package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     /// The allocation, of which `count` octets are initialised.
-    private var storage: UnsafeMutableBufferPointer<UInt8>
+    @usableFromInline var storage: UnsafeMutableBufferPointer<UInt8>
 
     /// The number of octets written so far.
-    package private(set) var count = 0
+    @usableFromInline package internal(set) var count = 0
 
     /// - Parameter capacity: Octets that fit before the buffer first grows; at least 64.
     package init(capacity: Int) {
@@ -28,6 +29,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
 
     /// All octets written so far.
     package var span: Span<UInt8> {
+        @inlinable
         @_lifetime(borrow self)
         get {
             // Sound: the first `count` octets are initialised, and they live as long as the borrow of self.
@@ -38,6 +40,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
 
     /// The octet at `position`, which must be below `count`.
     package subscript(position: Int) -> UInt8 {
+        @inlinable
         @inline(__always)
         get {
             precondition(position >= 0 && position < count, "read past the end of an octet buffer")
@@ -46,6 +49,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// The 16-bit number at `position`, in network order.
+    @inlinable
     @inline(__always)
     package func number16(at position: Int) -> Int {
         precondition(position >= 0 && count - position >= 2, "read past the end of an octet buffer")
@@ -56,6 +60,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// The 32-bit number at `position`, in network order.
+    @inlinable
     @inline(__always)
     package func number32(at position: Int) -> UInt32 {
         precondition(position >= 0 && count - position >= 4, "read past the end of an octet buffer")
@@ -66,6 +71,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// The 64-bit number at `position`, in network order.
+    @inlinable
     @inline(__always)
     func number64(at position: Int) -> UInt64 {
         precondition(position >= 0 && count - position >= 8, "read past the end of an octet buffer")
@@ -85,6 +91,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     // MARK: - Writing
 
     /// Appends one octet.
+    @inlinable
     @inline(__always)
     package mutating func append(_ octet: UInt8) {
         reserve(1)
@@ -93,6 +100,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Appends the low 16 bits of `number` in network order.
+    @inlinable
     @inline(__always)
     package mutating func append16(_ number: Int) {
         reserve(2)
@@ -103,6 +111,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Appends `number` in network order.
+    @inlinable
     @inline(__always)
     package mutating func append32(_ number: UInt32) {
         reserve(4)
@@ -113,6 +122,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Appends `number` in network order.
+    @inlinable
     package mutating func append64(_ number: UInt64) {
         reserve(8)
         // Sound: as in `append16`.
@@ -122,6 +132,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Appends octets.
+    @inlinable
     package mutating func append(_ octets: Span<UInt8>) {
         let added = octets.count
         guard added > 0 else { return }
@@ -135,6 +146,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Appends `octets[range]`; the range must lie inside.
+    @inlinable
     package mutating func append(_ octets: Span<UInt8>, _ range: Range<Int>) {
         append(octets.extracting(range))
     }
@@ -145,6 +157,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Overwrites the octet at `position`, which must be below `count`.
+    @inlinable
     @inline(__always)
     package mutating func set(_ octet: UInt8, at position: Int) {
         precondition(position >= 0 && position < count, "write past the end of an octet buffer")
@@ -152,6 +165,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Overwrites the two octets at `position`, which must be below `count`.
+    @inlinable
     @inline(__always)
     package mutating func set16(_ number: Int, at position: Int) {
         precondition(position >= 0 && count - position >= 2, "write past the end of an octet buffer")
@@ -161,6 +175,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Overwrites the four octets at `position`, which must be below `count`.
+    @inlinable
     package mutating func set32(_ number: UInt32, at position: Int) {
         precondition(position >= 0 && count - position >= 4, "write past the end of an octet buffer")
         // Sound: the four octets were written.
@@ -169,6 +184,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Overwrites the octets from `position` on with all of `octets`; the range must lie below `count`.
+    @inlinable
     package mutating func replace(at position: Int, with octets: Span<UInt8>) {
         precondition(
             position >= 0 && octets.count <= count - position, "write past the end of an octet buffer")
@@ -227,6 +243,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Drops all octets from `newCount` on.
+    @inlinable
     package mutating func truncate(to newCount: Int) {
         precondition(newCount >= 0 && newCount <= count, "an octet buffer can only shrink")
         count = newCount
@@ -251,6 +268,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Makes room for `added` more octets.
+    @inlinable
     @inline(__always)
     package mutating func reserve(_ added: Int) {
         guard unsafe storage.count - count < added else { return }
@@ -258,7 +276,9 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Moves the octets to a larger allocation.
-    private mutating func grow(by added: Int) {
+    @usableFromInline
+    @inline(never)
+    mutating func grow(by added: Int) {
         let larger = unsafe UnsafeMutableBufferPointer<UInt8>.allocate(
             capacity: max(storage.count * 2, count + added))
         // Sound: `larger` has more room than `count`, and the two do not overlap.

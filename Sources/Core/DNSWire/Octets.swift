@@ -2,6 +2,7 @@
 
 extension Span<UInt8> {
     /// The 16-bit number at `position`, in network order.
+    @inlinable
     @inline(__always)
     package func number16(at position: Int) throws(WireError) -> Int {
         guard position >= 0, count - position >= 2 else { throw .truncated(offset: position, needed: 2) }
@@ -9,6 +10,7 @@ extension Span<UInt8> {
     }
 
     /// The 32-bit number at `position`, in network order.
+    @inlinable
     @inline(__always)
     package func number32(at position: Int) throws(WireError) -> UInt32 {
         guard position >= 0, count - position >= 4 else { throw .truncated(offset: position, needed: 4) }

@@ -9,9 +9,10 @@
 /// | header | question | record | record | ... |
 ///                             ^ marks[0].end  ^ marks[1].end
 /// ```
+@usableFromInline
 package struct PreparedAnswer: ~Copyable, Sendable {
     /// The message without OPT. The header's ID is 0 and its flags hold only rcode, AD and TC.
-    package var octets: OctetBuffer
+    @usableFromInline package var octets: OctetBuffer
 
     /// One for each record, in order.
     package var marks = RecordMarks()
@@ -20,7 +21,7 @@ package struct PreparedAnswer: ~Copyable, Sendable {
     package var extendedError: ExtendedError?
 
     /// Octets of the question's name.
-    package var questionNameLength = 0
+    @usableFromInline package var questionNameLength = 0
 
     /// The answer is not copied for calls.
     private let address = AddressOnly()
@@ -30,14 +31,17 @@ package struct PreparedAnswer: ~Copyable, Sendable {
     }
 
     /// Offset after the question.
+    @inlinable
     package var questionEnd: Int { MessageHeader.length + questionNameLength + 4 }
 
     /// True if records that were asked for are missing.
+    @inlinable
     package var isTruncated: Bool {
         octets.number16(at: 2) & Int(MessageHeader.Flags.truncated) != 0
     }
 
     /// The response code; 0 for an empty message.
+    @inlinable
     package var rcode: Int { octets.count >= MessageHeader.length ? octets.number16(at: 2) & 0xF : 0 }
 
     /// The number of records in the answer section.
@@ -154,19 +158,22 @@ extension PreparedAnswer {
 /// ```
 /// | TTL offset 2 | end 2 | type 2 | section 1 | unused 1 |
 /// ```
+@usableFromInline
 package struct RecordMarks: ~Copyable, Sendable {
     /// All marks, one after the other.
-    package private(set) var octets = OctetBuffer(capacity: 512)
+    @usableFromInline package internal(set) var octets = OctetBuffer(capacity: 512)
 
     /// Octets of one mark.
-    package static let size = 8
+    @inlinable package static var size: Int { 8 }
 
     init() {}
 
     /// The number of marks.
+    @inlinable
     package var count: Int { octets.count / Self.size }
 
     /// The mark of record `index`.
+    @inlinable
     package subscript(index: Int) -> RecordMark {
         RecordMark(octets.number64(at: index * Self.size))
     }
@@ -193,15 +200,16 @@ package struct RecordMarks: ~Copyable, Sendable {
 }
 
 /// What is needed of a record in a prepared answer to patch or drop it.
+@usableFromInline
 package struct RecordMark: Sendable {
     /// Offset of the four octets of its TTL.
-    package let ttlOffset: UInt16
+    @usableFromInline package let ttlOffset: UInt16
     /// Offset after its last octet.
-    package let end: UInt16
+    @usableFromInline package let end: UInt16
     /// The record's type.
-    package let type: UInt16
+    @usableFromInline package let type: UInt16
     /// The record's section.
-    package let section: Section
+    @usableFromInline package let section: Section
 
     package init(ttlOffset: Int, end: Int, type: Int, section: Section) {
         self.ttlOffset = UInt16(truncatingIfNeeded: ttlOffset)
@@ -211,7 +219,8 @@ package struct RecordMark: Sendable {
     }
 
     /// The eight octets of a mark, as `RecordMarks` shows them.
-    fileprivate init(_ bits: UInt64) {
+    @inlinable
+    init(_ bits: UInt64) {
         ttlOffset = UInt16(truncatingIfNeeded: bits >> 48)
         end = UInt16(truncatingIfNeeded: bits >> 32)
         type = UInt16(truncatingIfNeeded: bits >> 16)
@@ -224,6 +233,7 @@ package struct RecordMark: Sendable {
     }
 
     /// The sections that have records.
+    @usableFromInline
     package enum Section: UInt8, Sendable {
         case answer = 0
         case authority = 1

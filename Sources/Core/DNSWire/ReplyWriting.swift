@@ -1,4 +1,5 @@
 /// What a client's message says about the reply that it accepts.
+@usableFromInline
 package struct ReplyTerms: Sendable {
     /// The ID of the question.
     package var id: UInt16
@@ -16,12 +17,13 @@ package struct ReplyTerms: Sendable {
     /// Octets of the client's message.
     package var askedOctets = 0
     /// The cookie that is returned in EDNS (RFC 7873 section 5.2).
-    package var cookie: ClientCookie?
+    @usableFromInline package var cookie: ClientCookie?
     /// How long the client may leave its connection idle, in units of 100 ms (RFC 7828 section 3.1); nil: not
     /// asked for, or no connection.
     package var keepalive: UInt16?
 
     /// True if a cookie of ours validates the client's address.
+    @inlinable
     package var isAddressValidated: Bool { cookie?.isProof ?? false }
 
     /// Octets of OPT without an Extended DNS Error; 0 without EDNS.
@@ -44,10 +46,11 @@ package struct ReplyTerms: Sendable {
     }
 
     /// A limit that says that no reply is wanted: the question refreshes the cache.
-    package static let noReply = 0
+    @inlinable package static var noReply: Int { 0 }
 
     /// The room for a UDP reply: 512 octets without EDNS (RFC 1035 section 4.2.1), else the client's payload
     /// size, at most ours.
+    @inlinable
     package static func datagramLimit(edns: EDNS?, ours: Int) -> Int {
         edns.map { min($0.payloadSize, ours) } ?? 512
     }

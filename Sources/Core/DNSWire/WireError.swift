@@ -1,4 +1,5 @@
 /// What is wrong with a message. Offsets count octets from the start of the message.
+@usableFromInline
 package enum WireError: Error, Hashable, Sendable {
     /// The message ends although `needed` more octets are required at `offset`.
     case truncated(offset: Int, needed: Int)

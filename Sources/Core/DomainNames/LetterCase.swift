@@ -3,11 +3,13 @@
 ///
 /// As a rule servers copy the question's name octet by octet into the answer, so each letter adds one bit to
 /// what a forger has to guess (draft-vixie-dnsext-dns0x20).
+@usableFromInline
 package struct LetterCase: Hashable, Sendable {
     /// One bit for each of the name's first 64 octets; further ones use them again.
-    private let bits: UInt64
+    @usableFromInline let bits: UInt64
 
     /// - Parameter bits: Random bits.
+    @inlinable
     package init(bits: UInt64) {
         self.bits = bits
     }
@@ -15,6 +17,7 @@ package struct LetterCase: Hashable, Sendable {
     /// `octet` at `position` of a name in wire form, in this letter case.
     ///
     /// It may be used on length octets: they are at most 63, below `A`.
+    @inlinable
     @inline(__always)
     package func octet(_ octet: UInt8, at position: Int) -> UInt8 {
         guard (octet | 0x20) &- 0x61 < 26 else { return octet }
@@ -23,6 +26,7 @@ package struct LetterCase: Hashable, Sendable {
     }
 
     /// The same for eight octets from `position`, a multiple of 8, the first of them lowest.
+    @inlinable
     @inline(__always)
     package func word(_ word: UInt64, at position: Int) -> UInt64 {
         // Per octet, without carries between octets: bit 7 of `atLeastA` and `aboveZ` tells the
@@ -35,14 +39,16 @@ package struct LetterCase: Hashable, Sendable {
     }
 
     /// The bits with those of the word `index` at the places of the case bit, 0x20 of each octet.
+    @inlinable
     @inline(__always)
-    private func rotated(_ index: Int) -> UInt64 {
+    func rotated(_ index: Int) -> UInt64 {
         let count = UInt64(index & 7)
         return bits >> count | bits << ((64 - count) & 63)
     }
 
     /// True if `answer` repeats in this letter case the name that `asked` has in another one; in both it
     /// takes `count` octets from `start`.
+    @inlinable
     package func isRepeated(
         in answer: Span<UInt8>, of asked: Span<UInt8>, from start: Int, count: Int
     ) -> Bool {

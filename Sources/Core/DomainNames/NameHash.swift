@@ -2,9 +2,10 @@
 ///
 /// Not a cryptographic hash: it spreads names over tables, and its key, drawn at the start, keeps clients
 /// from choosing names that collide.
+@usableFromInline
 package struct NameHash: Hashable, Sendable {
     /// The hash so far.
-    private var state: UInt64
+    @usableFromInline var state: UInt64
 
     /// - Parameter key: Random bits, the same for all hashes that are compared with each other.
     @inlinable
@@ -12,12 +13,13 @@ package struct NameHash: Hashable, Sendable {
         self.init(state: key ^ 0x9E37_79B9_7F4A_7C15)
     }
 
-    @usableFromInline
+    @inlinable
     package init(state: UInt64) {
         self.state = state
     }
 
     /// Takes in `count` octets of `octets` from `start`, folded.
+    @inlinable
     package mutating func combine(_ octets: Span<UInt8>, from start: Int, count: Int) {
         var position = start
         let end = start + count
@@ -29,11 +31,13 @@ package struct NameHash: Hashable, Sendable {
     }
 
     /// Takes in one number.
+    @inlinable
     package mutating func combine(_ value: UInt64) {
         mix(value)
     }
 
     /// The hash of all that was taken in.
+    @inlinable
     package var value: UInt64 {
         var mixed = state
         mixed ^= mixed >> 32
@@ -42,7 +46,8 @@ package struct NameHash: Hashable, Sendable {
     }
 
     /// Takes in one word.
-    private mutating func mix(_ word: UInt64) {
+    @inlinable
+    mutating func mix(_ word: UInt64) {
         let product = (state ^ word).multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
         state = product.high ^ product.low ^ word
     }

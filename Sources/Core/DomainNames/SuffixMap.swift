@@ -3,6 +3,7 @@
 ///
 /// Built once, then immutable. Asking hashes the name's endings from the root leftwards, one step a label, so
 /// the cost does not depend on the number of suffixes.
+@usableFromInline
 package struct SuffixMap<Value: Sendable>: Sendable {
     /// The suffixes, by hash.
     @usableFromInline let index: SuffixIndex
@@ -10,6 +11,7 @@ package struct SuffixMap<Value: Sendable>: Sendable {
     @usableFromInline let values: [Value]
 
     /// What a look-up found.
+    @usableFromInline
     package struct Match: Sendable {
         /// Offset of the suffix inside the name.
         package let suffixStart: Int

@@ -1,12 +1,14 @@
 /// An address and a port, as in `172.17.16.10:53` or `[fd00::10]:53`.
+@usableFromInline
 package struct Endpoint: Hashable, Sendable {
     /// The address.
-    package let address: IPAddress
+    @usableFromInline package let address: IPAddress
 
     /// 0...65535; 0 for listening lets the kernel choose.
-    package let port: UInt16
+    @usableFromInline package let port: UInt16
 
     /// Creates an endpoint.
+    @inlinable
     package init(address: IPAddress, port: UInt16) {
         self.address = address
         self.port = port
@@ -56,6 +58,7 @@ package struct Endpoint: Hashable, Sendable {
 
 extension Endpoint: CustomStringConvertible {
     /// As it is shown to people.
+    @usableFromInline
     package var description: String {
         address.family == .v4 ? "\(address):\(port)" : "[\(address)]:\(port)"
     }

@@ -1,6 +1,7 @@
 extension IPAddress {
     /// True for an address that is not routed on the Internet: loopback, private (RFC 1918), shared (RFC
     /// 6598), unique local (RFC 4193) and link-local addresses of both families.
+    @inlinable
     package var isPrivate: Bool {
         switch family {
         case .v4:

@@ -119,6 +119,7 @@ extension IPAddress {
 extension IPAddress: CustomStringConvertible {
     /// The dotted form, or the form of RFC 5952: lower case, the longest run of zero groups (two or more)
     /// as `::`.
+    @usableFromInline
     package var description: String {
         switch family {
         case .v4: octets.map(String.init).joined(separator: ".")

@@ -1,4 +1,5 @@
 /// The two families of the Internet Protocol.
+@usableFromInline
 package enum AddressFamily: UInt8, Hashable, Sendable, CaseIterable {
     /// IPv4.
     case v4 = 4
@@ -12,20 +13,23 @@ package enum AddressFamily: UInt8, Hashable, Sendable, CaseIterable {
 /// An IPv4 or IPv6 address without a zone.
 ///
 /// An IPv4 address and the IPv6 address that maps it (`::ffff:a.b.c.d`) are different values; see `unmapped`.
+@usableFromInline
 package struct IPAddress: Hashable, Sendable {
     /// The family.
-    package let family: AddressFamily
+    @usableFromInline package let family: AddressFamily
 
     /// The address as one number: bits 0...31 for IPv4 (the rest is zero), 0...127 for IPv6.
-    package let bits: UInt128
+    @usableFromInline package let bits: UInt128
 
     /// Makes the IPv4 address `bits`, whose highest octet is the first of the dotted form.
+    @inlinable
     package init(v4 bits: UInt32) {
         family = .v4
         self.bits = UInt128(bits)
     }
 
     /// Makes the IPv6 address `bits`.
+    @inlinable
     package init(v6 bits: UInt128) {
         family = .v6
         self.bits = bits
@@ -63,9 +67,11 @@ package struct IPAddress: Hashable, Sendable {
     }
 
     /// True for `0.0.0.0` and `::`, which name every address of the host when listened on.
+    @inlinable
     package var isUnspecified: Bool { bits == 0 }
 
     /// True for `127.0.0.0/8` and `::1`.
+    @inlinable
     package var isLoopback: Bool {
         family == .v4 ? bits >> 24 == 127 : bits == 1
     }
@@ -80,6 +86,7 @@ package struct IPAddress: Hashable, Sendable {
 
 extension IPAddress: Comparable {
     /// IPv4 sorts before IPv6, then by number.
+    @usableFromInline
     package static func < (left: IPAddress, right: IPAddress) -> Bool {
         left.family == right.family ? left.bits < right.bits : left.family.rawValue < right.family.rawValue
     }

@@ -2,6 +2,7 @@
 ///
 /// Built once, then immutable. The nested prefixes are flattened into disjoint ranges sorted by their first
 /// address, so that a look-up is one binary search whatever the number and nesting of prefixes.
+@usableFromInline
 package struct IPPrefixTable<Value: Sendable>: Sendable {
     /// The ranges of IPv4.
     @usableFromInline let v4: AddressRanges

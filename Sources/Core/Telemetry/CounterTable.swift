@@ -1,12 +1,13 @@
 /// Counters in rows and columns: one row for each server, say, and one column for each kind of event. One
 /// thread counts; others read copies.
+@usableFromInline
 package struct CounterTable: Hashable, Sendable {
     /// The number of rows.
-    package private(set) var rows: Int
+    @usableFromInline package private(set) var rows: Int
     /// The number of columns.
-    package let columns: Int
+    @usableFromInline package let columns: Int
     /// The counts, row after row.
-    private var cells: [Int]
+    @usableFromInline var cells: [Int]
 
     /// Creates a counter table.
     package init(rows: Int, columns: Int) {
@@ -16,6 +17,7 @@ package struct CounterTable: Hashable, Sendable {
     }
 
     /// Adds one; where there is no such cell, nothing.
+    @inlinable
     package mutating func count(row: Int, column: Int) {
         guard UInt(bitPattern: row) < UInt(rows), UInt(bitPattern: column) < UInt(columns) else { return }
         cells[row * columns + column] += 1

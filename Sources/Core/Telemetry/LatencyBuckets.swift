@@ -7,18 +7,20 @@
 /// ```
 /// 0: below 8 µs | 1: 8...10 | 2: 10...12 | 3: 12...14 | 4: 14...16 | 5: 16...20 | ... | 81: 8388608...
 /// ```
+@usableFromInline
 package enum LatencyBuckets {
     /// Buckets below 2^3 µs are one.
-    private static let firstOctave = 3
+    @inlinable static var firstOctave: Int { 3 }
     /// Times from 2^23 µs on are one.
-    private static let endOctave = 23
+    @inlinable static var endOctave: Int { 23 }
     /// Buckets of one doubling.
-    private static let perOctave = 4
+    @inlinable static var perOctave: Int { 4 }
 
     /// The number of buckets.
-    package static let count = 1 + (endOctave - firstOctave) * perOctave + 1
+    @inlinable package static var count: Int { 1 + (endOctave - firstOctave) * perOctave + 1 }
 
     /// The bucket of a time; a negative one counts as 0.
+    @inlinable
     package static func index(microseconds: Int64) -> Int {
         guard microseconds >= 1 << Int64(firstOctave) else { return 0 }
         let octave = 63 - microseconds.leadingZeroBitCount
@@ -41,14 +43,15 @@ package enum LatencyBuckets {
 }
 
 /// Latency histograms in rows: one for each cluster, or each server. Fixed memory: 83 numbers a row.
+@usableFromInline
 package struct LatencyTable: Hashable, Sendable {
     /// The number of rows.
-    package private(set) var rows: Int
+    @usableFromInline package private(set) var rows: Int
     /// For each row the counts of its buckets, then the sum of its times in microseconds.
-    private var cells: [Int]
+    @usableFromInline var cells: [Int]
 
     /// Numbers of one row: its buckets and its sum.
-    private static let cellsPerRow = LatencyBuckets.count + 1
+    @inlinable static var cellsPerRow: Int { LatencyBuckets.count + 1 }
 
     /// Creates a latency table.
     package init(rows: Int) {
@@ -57,6 +60,7 @@ package struct LatencyTable: Hashable, Sendable {
     }
 
     /// Counts a time; in a row that does not exist it is dropped.
+    @inlinable
     package mutating func record(nanoseconds: Int64, row: Int, times: Int = 1) {
         guard UInt(bitPattern: row) < UInt(rows) else { return }
         let microseconds = max(0, nanoseconds / 1000)

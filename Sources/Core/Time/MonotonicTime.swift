@@ -2,9 +2,10 @@
 /// to CLOCK_MONOTONIC.
 ///
 /// A plain number, since it is read and compared for every packet.
+@usableFromInline
 package struct MonotonicTime: Hashable, Comparable, Sendable {
     /// Nanoseconds since the start of the clock.
-    package var nanoseconds: Int64
+    @usableFromInline package var nanoseconds: Int64
 
     /// Creates a monotonic time.
     @inlinable
@@ -15,6 +16,12 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
     /// Whole milliseconds, rounded down.
     @inlinable
     package var milliseconds: Int64 { nanoseconds / 1_000_000 }
+
+    /// True for the same time.
+    @inlinable
+    package static func == (left: MonotonicTime, right: MonotonicTime) -> Bool {
+        left.nanoseconds == right.nanoseconds
+    }
 
     /// The earlier one sorts first.
     @inlinable

@@ -6,11 +6,12 @@ package import IPAddressing
 ///
 /// `0 <= count <= capacity`: the first `count` slots are ready to send.
 @safe
+@usableFromInline
 package struct DatagramSender: ~Copyable {
     /// Datagrams per call.
-    package let capacity: Int
+    @usableFromInline package let capacity: Int
     /// Datagrams that are ready to send.
-    package private(set) var count = 0
+    @usableFromInline package private(set) var count = 0
     /// `count` when the last `send` began.
     private var lastTotal = 0
     /// How often a datagram is sent again after an error that may belong to an earlier one: more errors of
@@ -79,6 +80,7 @@ package struct DatagramSender: ~Copyable {
     }
 
     /// True if no further datagram fits.
+    @inlinable
     package var isFull: Bool { count == capacity }
 
     /// Adds the datagram `octets[start..<end]` of a later `send`, to the server that the socket is

@@ -1,8 +1,9 @@
 /// A fixed number of values with a single owner, such as sockets; an array for noncopyable elements.
 @safe
+@usableFromInline
 package struct OwnedArray<Element: ~Copyable>: ~Copyable {
     /// The elements, all initialised.
-    private let storage: UnsafeMutableBufferPointer<Element>
+    @usableFromInline let storage: UnsafeMutableBufferPointer<Element>
 
     /// - Parameter make: Makes each element, by its index.
     package init<Failure: Error>(count: Int, _ make: (Int) throws(Failure) -> Element) throws(Failure) {
@@ -30,15 +31,18 @@ package struct OwnedArray<Element: ~Copyable>: ~Copyable {
     }
 
     /// The number of elements.
+    @inlinable
     package var count: Int { unsafe storage.count }
 
     /// Element `index`.
     package subscript(index: Int) -> Element {
+        @inlinable
         _read {
             precondition(index >= 0 && index < count, "an element is read that the array does not have")
             // Sound: the index was checked, and all elements are initialised.
             yield unsafe storage[index]
         }
+        @inlinable
         _modify {
             precondition(index >= 0 && index < count, "an element is changed that the array does not have")
             // Sound: the index was checked, and all elements are initialised. By pointer, since Swift 6.3
