@@ -51,7 +51,8 @@ final class RunningAgent: AgentDuties {
         settings.refreshed = FactsFolder.refreshing
         heart = AgentHeart(state, process: settings.process)
         agent = NetworkAgent(
-            kernel: LinuxKernel(patience: AgentHeart.longestPause, breathe: heart.continueBeating), source: watch, store: state, settings: settings,
+            kernel: LinuxKernel(patience: AgentHeart.longestPause, breathe: heart.continueBeating),
+            source: watch, store: state, settings: settings,
             clock: { MonotonicClock.now }, tell: AgentLog.write)
         var choices = try state.relayChoices()
         if !choices.announced.isEmpty {
