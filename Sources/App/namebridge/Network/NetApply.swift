@@ -31,7 +31,7 @@ struct NetApply: ParsableCommand {
         name: .long,
         help: ArgumentHelp(
             "Undo everything after this time, such as 60s or 5m, unless \"net confirm\" comes; even when"
-                + " this process or the login is gone by then.",
+                + " this process or the login is gone by then. Until then an agent moves no routes.",
             valueName: "duration"))
     var confirm: ConfirmationTime?
 
