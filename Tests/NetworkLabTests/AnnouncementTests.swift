@@ -177,7 +177,8 @@ extension Lab {
     /// Waits until the router leads packets of the cluster's pods, or others, to this relay; nil: to none.
     func waitsForRoute(via address: String?, to destination: String = "10.32.0.0/16", seconds: Int = 20) throws {
         for _ in 0..<seconds * 20 {
-            let route = try on("r", "ip route show \(destination)").output
+            let family = destination.contains(":") ? "-6" : "-4"
+            let route = try on("r", "ip \(family) route show \(destination)").output
             if address.map({ route.contains("via \($0) ") }) ?? route.isEmpty { return }
             Thread.sleep(forTimeInterval: 0.05)
         }
