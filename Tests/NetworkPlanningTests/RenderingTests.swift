@@ -40,6 +40,26 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: Namespace() != nil, "needs root, ip, nft and bridge"), arguments: Networks.all)
+    func `the kernel takes the tables, and iptables the scripts`(name: String) throws {
+        let inventory = try Networks.inventory(name)
+        let space = try #require(Namespace())
+        for plan in NetworkPlanner(inventory).plans() {
+            let subject = plan.host.place + "/" + plan.host.host.name
+            if let table = try? Renderer(inventory).render(.nft, for: subject) {
+                let said = space.run("nft -f - <<'END'\n\(table)\nEND\nnft delete table inet namebridge")
+                #expect(said.isEmpty, "\(subject): \(said)")
+            }
+            // Each rule is a call of its own: the shorter scripts have every kind of them.
+            guard let script = try? Renderer(inventory).render(.iptables, for: subject), script.utf8.count < 5_000,
+                space.run("command -v iptables ip6tables").split(separator: "\n").count == 2
+            else { continue }
+            let said = space.run(
+                "sh -s <<'END'\n\(script)\nEND\nfor t in nat filter mangle; do iptables -t $t -F; ip6tables -t $t -F; done")
+            #expect(said.isEmpty, "\(subject): \(said)")
+        }
+    }
+
     /// Where a tunnel has no address, the nodes behind it need a looser filter, and nothing else.
     @Test func `hosts that get settings alone are in the list, the plan and the script`() throws {
         let inventory = try Networks.inventory(

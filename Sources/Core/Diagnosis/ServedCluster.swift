@@ -60,8 +60,8 @@ package enum ServedCluster: Hashable, Sendable {
         case .silent(let reason):
             return
                 "\(address) does not answer here (\(reason)): a ClusterIP mostly answers on nodes alone. Make"
-                + " the way with \"namebridge net apply\" on a relay, or let the cluster's DNS answer at a port"
-                + " of every node"
+                + " the way with \"namebridge net apply\" on a relay, or let the cluster's DNS answer at a"
+                + " port of every node"
         }
     }
 }

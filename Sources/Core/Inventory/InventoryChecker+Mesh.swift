@@ -76,7 +76,7 @@ extension InventoryChecker {
     /// Endpoints name nodes, and their addresses are unique.
     private mutating func checkMeshEndpoints(_ mesh: VXLANSettings, members: [String], at path: InventoryPath)
     {
-        // In place of a cluster that does not exist, which has been reported already, any may have been meant.
+        // In place of an unknown cluster, which has been reported already, any may have been meant.
         let isKnownPath = members.allSatisfy { clusters[$0] != nil }
         var nodes: Set<String> = []
         for member in isKnownPath ? members : clusterKeys {

@@ -108,7 +108,8 @@ struct Browse: ParsableCommand {
         guard !names.isEmpty else {
             let place = scope == NameScope() ? "" : " of \(scope.text)"
             print(
-                "no name is known\(place); \"namebridge browse\(options.demo ? " --demo" : "") --walk CLUSTER\""
+                "no name is known\(place);"
+                    + " \"namebridge browse\(options.demo ? " --demo" : "") --walk CLUSTER\""
                     + " asks a cluster for its names")
             guard scope != NameScope() else { return }
             let known = KnownNames.read(at: options.clientPaths, most: 100_000)

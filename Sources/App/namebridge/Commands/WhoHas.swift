@@ -50,7 +50,8 @@ struct WhoHas: ParsableCommand {
         _ = try readName()
         guard IPAddress(name) == nil else {
             throw ValidationError(
-                "\"\(name)\" is an address: \"namebridge query\(options.words(isDemo: demo.demo)) -x \(name)\""
+                "\"\(name)\" is an address:"
+                    + " \"namebridge query\(options.words(isDemo: demo.demo)) -x \(name)\""
                     + " finds its name.")
         }
         guard IPAddress(client) != nil else { throw ValidationError("\"\(client)\" is not an IP address.") }
