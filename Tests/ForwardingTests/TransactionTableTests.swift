@@ -2,6 +2,7 @@ import DNSWire
 import IPAddressing
 import TestSupport
 import Testing
+import Time
 
 @testable import Forwarding
 
@@ -14,6 +15,30 @@ import Testing
     private func terms() throws -> ReplyTerms {
         let octets: [UInt8] = Array(repeating: 0, count: 12)
         return ReplyTerms(header: try MessageHeader(reading: octets.span), edns: nil, limit: 512)
+    }
+
+    @Test func `a slot that is used again begins like a new one`() {
+        let now = MonotonicTime(nanoseconds: 1_000_000_000)
+        var used = Transaction()
+        used.addWaiter(3, isAddressValidated: true)
+        used.start(milliseconds: 10, at: now)
+        used.enterGroup(1, of: 2, milliseconds: 5, at: now)
+        used.extendGroup()
+        used.noteFailure([1])
+        used.becomeLate(until: now)
+        (used.attemptCount, used.lastDecline, used.isTurnedAway) = (2, .refused, true)
+        (used.countedGroup, used.followedGroup) = (1, 2)
+        (used.leadersFailure, used.loopMarks, used.merged) = ([1], [2], MergedAnswer(skipped: [3]))
+        used.end()
+        var both = [used, Transaction()]
+        var texts = ["", ""]
+        for index in both.indices {
+            both[index].reset(key: 7, isAddressValidated: false)
+            both[index].start(milliseconds: 20, at: now)
+            both[index].enterGroup(0, of: 1, milliseconds: 20, at: now)
+            dump(both[index], to: &texts[index])
+        }
+        #expect(texts[0] == texts[1])
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])

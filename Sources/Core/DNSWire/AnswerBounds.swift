@@ -12,9 +12,9 @@ import DomainNames
 /// additional  its own
 /// ```
 /// A resolver may answer about all names: only class and number of aliases are checked.
-struct AnswerBounds {
-    /// Nil for a resolver.
-    private let cluster: ClusterBailiwick?
+///
+/// Noncopyable, so that no copy costs reference counts.
+struct AnswerBounds: ~Copyable {
     /// The question in the answer.
     private let question: Question
     /// The mapping of the cluster's names, and a zone beside its domain that the question is in.
@@ -53,11 +53,7 @@ struct AnswerBounds {
     init?(
         _ answer: Span<UInt8>, _ header: MessageHeader, question: Question, by terms: AnswerTerms
     ) throws(WireError) {
-        switch terms.bailiwick {
-        case .unchecked: return nil
-        case .allNames: cluster = nil
-        case .cluster(let own): cluster = own
-        }
+        if case .unchecked = terms.bailiwick { return nil }
         let count = header.answerCount + header.authorityCount + header.additionalCount
         guard count <= Self.mostRecords else { throw .tooManyRecords(count) }
         self.question = question
@@ -85,7 +81,7 @@ struct AnswerBounds {
             aliases += 1
             guard aliases <= Self.mostAliases else { throw .tooManyAliases }
         }
-        guard let cluster else { return .accepted }
+        guard case .cluster(let cluster) = terms.bailiwick else { return .accepted }
         switch section {
         case .answer:
             if isAlias { return try follow(record, in: answer, cluster) }

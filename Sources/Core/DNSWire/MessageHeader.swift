@@ -25,12 +25,13 @@ package struct MessageHeader: Hashable, Sendable {
     /// Reads the header of a message.
     package init(reading message: Span<UInt8>) throws(WireError) {
         guard message.count >= Self.length else { throw .truncated(offset: 0, needed: Self.length) }
-        id = UInt16(truncatingIfNeeded: try message.number16(at: 0))
-        flags = UInt16(truncatingIfNeeded: try message.number16(at: 2))
-        questionCount = try message.number16(at: 4)
-        answerCount = try message.number16(at: 6)
-        authorityCount = try message.number16(at: 8)
-        additionalCount = try message.number16(at: 10)
+        let (first, last) = (message.word(at: 0), message.word(at: 4))
+        id = UInt16(truncatingIfNeeded: first >> 48)
+        flags = UInt16(truncatingIfNeeded: first >> 32)
+        questionCount = Int(last >> 48)
+        answerCount = Int(last >> 32 & 0xFFFF)
+        authorityCount = Int(last >> 16 & 0xFFFF)
+        additionalCount = Int(last & 0xFFFF)
     }
 
     /// QR.

@@ -33,10 +33,11 @@ package struct RecordExtent: Hashable, Sendable {
         self.start = start
         ownerEnd = owner.end
         ownerLength = owner.length
-        type = try message.number16(at: owner.end)
-        recordClass = try message.number16(at: owner.end + 2)
-        ttl = try message.number32(at: owner.end + 4)
-        let length = try message.number16(at: owner.end + 8)
+        let fixed = message.word(at: owner.end)
+        type = Int(fixed >> 48)
+        recordClass = Int(fixed >> 32 & 0xFFFF)
+        ttl = UInt32(truncatingIfNeeded: fixed)
+        let length = Int(message[owner.end + 8]) << 8 | Int(message[owner.end + 9])
         dataStart = owner.end + 10
         guard message.count - dataStart >= length else { throw .truncated(offset: dataStart, needed: length) }
         end = dataStart + length

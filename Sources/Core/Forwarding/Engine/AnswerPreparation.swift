@@ -56,9 +56,9 @@ struct AnswerPreparation: ~Copyable {
     /// Maps an answer to the question of `slot`, unless the next group is asked because it says that there is
     /// no such name.
     mutating func prepare(
-        _ answer: ServerAnswer, for slot: Int, in flight: inout QuestionsInFlight, at now: MonotonicTime
+        _ answer: ServerAnswer, for slot: Int, of target: RouteTarget, in flight: inout QuestionsInFlight,
+        at now: MonotonicTime
     ) -> Outcome {
-        guard let target = flight.table.transactions[slot].target else { return .none }
         if answer.isNameError, target.kind != .clusterSet,
             flight.table.transactions[slot].groupPosition + 1 < target.groups.count
         {

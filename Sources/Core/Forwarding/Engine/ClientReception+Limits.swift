@@ -13,12 +13,13 @@ extension ClientReception {
     /// Answers from the cache are not counted: they take nothing from other clients. TCP has its own limits,
     /// and a cookie of ours validates the sender's address.
     mutating func holdToRate(_ exchange: ClientExchange) -> ExchangeState {
-        let path = exchange.recipient.path
-        guard path.transport == .udp, !exchange.query.isAddressValidated, let limit = policy.rateLimit else {
+        guard let limit = policy.rateLimit, exchange.recipient.path.transport == .udp,
+            !exchange.query.isAddressValidated
+        else { return .open }
+        if rates == nil { rates = ClientRates(limit, hashKey: hashKey) }
+        guard rates?.take(exchange.recipient.path.client.address, at: exchange.now) == .empty else {
             return .open
         }
-        if rates == nil { rates = ClientRates(limit, hashKey: hashKey) }
-        guard rates?.take(path.client.address, at: exchange.now) == .empty else { return .open }
         counters.limited += 1
         guard limit.slip > 0, counters.limited % limit.slip == 0 else { return .silence }
         counters.slipped += 1

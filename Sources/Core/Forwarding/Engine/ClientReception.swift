@@ -130,10 +130,11 @@ struct ClientReception: ~Copyable {
     /// The reply to a question that goes no further whatever its name is: its client may not ask, it loops,
     /// or its type is not forwarded; nil for others.
     mutating func stop(_ exchange: ClientExchange, by preparation: inout AnswerPreparation) -> ReplyDraft? {
-        let path = exchange.recipient.path
-        if path.transport == .tcp { validated.note(path.client.address, at: exchange.now) }
+        if exchange.recipient.path.transport == .tcp {
+            validated.note(exchange.recipient.path.client.address, at: exchange.now)
+        }
         guard exchange.view != nil else {
-            noteRefused(path.client.address, asking: exchange.message, at: exchange.now)
+            noteRefused(exchange.recipient.path.client.address, asking: exchange.message, at: exchange.now)
             return refuse(exchange, Refusals.client)
         }
         if let looped = stopLoop(exchange, by: &preparation) { return looped }

@@ -26,8 +26,7 @@ extension ForwardingEngine {
                 return .taken
             }
             // Moved out while it is read, since the rest of the engine changes meanwhile.
-            var restored = OctetBuffer(capacity: 0)
-            swap(&restored, &self.restored)
+            var restored = self.restored.take() ?? OctetBuffer(capacity: 4096)
             restored.removeAll(keeping: 65_536)
             restored.append(message)
             flight.table.restoreLetterCase(of: slot, in: &restored)
@@ -39,7 +38,7 @@ extension ForwardingEngine {
                         restored.span, header: header, question: question, attempt: attempt, place: place),
                     slot, in: &turn)
             }
-            swap(&restored, &self.restored)
+            self.restored = consume restored
             return isRepeated ? .taken : doubt(slot, place, in: &turn)
         }
     }
@@ -58,10 +57,11 @@ extension ForwardingEngine {
         }
         if let meaning = flight.table.meaning(of: answer, slot) {
             for follower in flight.table.followers(of: slot) + [slot] {
+                guard let target = flight.table.transactions[follower].target else { continue }
                 let shared = ServerAnswer(shared: answer)
                 carryOut(
                     preparation.prepare(meaning, of: shared, for: follower, in: &flight, at: turn.now),
-                    for: follower, in: &turn)
+                    for: follower, of: target, in: &turn)
             }
             return
         }
@@ -100,9 +100,10 @@ extension ForwardingEngine {
 
     /// Gives an answer to the clients of `slot`, or asks the next group.
     private mutating func give(_ answer: ServerAnswer, to slot: Int, in turn: inout Turn) -> AnswerUse {
-        let outcome = preparation.prepare(answer, for: slot, in: &flight, at: turn.now)
+        guard let target = flight.table.transactions[slot].target else { return .given }
+        let outcome = preparation.prepare(answer, for: slot, of: target, in: &flight, at: turn.now)
         guard case .malformed = outcome else {
-            carryOut(outcome, for: slot, in: &turn)
+            carryOut(outcome, for: slot, of: target, in: &turn)
             return .given
         }
         if answer.attempt != nil { advance(slot, after: .attemptFailed, in: &turn) }
@@ -111,10 +112,10 @@ extension ForwardingEngine {
 
     /// Does what an answer means for `slot`.
     private mutating func carryOut(
-        _ outcome: AnswerPreparation.Outcome, for slot: Int, in turn: inout Turn
+        _ outcome: AnswerPreparation.Outcome, for slot: Int, of target: RouteTarget, in turn: inout Turn
     ) {
         switch outcome {
-        case .ending(let ending): finish(slot, ending, in: &turn)
+        case .ending(let ending): finish(slot, of: target, with: ending, in: &turn)
         case .asksNextGroup: advance(slot, after: .groupAnswered, in: &turn)
         case .asksForEndpoints: advance(slot, after: .endpointsWanted, in: &turn)
         case .malformed, .none: break
@@ -122,9 +123,11 @@ extension ForwardingEngine {
     }
 
     /// Gives all clients that wait for `slot` their reply, and frees it.
-    mutating func finish(_ slot: Int, _ ending: TransactionEnding, in turn: inout Turn) {
-        guard let target = flight.table.transactions[slot].target else { return }
-        let draft = flight.draft(ending, slot, target, at: turn.now)
+    mutating func finish(
+        _ slot: Int, of target: RouteTarget, with ending: TransactionEnding, in turn: inout Turn
+    ) {
+        let isLogged = turn.outbox.queryLog != nil
+        let draft = flight.draft(ending, slot, target, isLogged: isLogged, at: turn.now)
         delivery.deliver(
             draft, from: &preparation.prepared, toWaitersOf: slot, in: flight.table, during: &turn)
         flight.end(slot, ending, hasCache: preparation.cache.cache != nil, at: turn.now)

@@ -40,12 +40,14 @@ extension ForwardingEngine {
         _ slot: Int, after event: TransactionEvent, in turn: inout Turn
     ) -> LeaderFailure? {
         let progress = flight.proceed(slot, after: event, in: &turn)
-        guard let target = flight.table.transactions[slot].target else { return progress.failure }
         switch progress.next {
         case .wait: break
         case .finish:
-            finish(slot, preparation.end(slot, target, in: &flight, at: turn.now), in: &turn)
+            guard let target = flight.table.transactions[slot].target else { break }
+            let ending = preparation.end(slot, target, in: &flight, at: turn.now)
+            finish(slot, of: target, with: ending, in: &turn)
         case .lookForExpired:
+            guard let target = flight.table.transactions[slot].target else { break }
             // Ends: a group's time is extended once.
             let expired = preparation.loadExpired(slot, target, in: flight.table, at: turn.now)
             let next: TransactionEvent = expired == nil ? .timeExtended : .expiredAnswerFound

@@ -81,7 +81,7 @@ extension ForwardingEngine {
             else { continue }
             flight.table.transactions[slot].noteFailure(flight.failureText(slot, target))
             let ending = preparation.fail(slot, target, with: .serverFailure, in: flight, at: turn.now)
-            finish(slot, ending, in: &turn)
+            finish(slot, of: target, with: ending, in: &turn)
         }
     }
 }

@@ -30,8 +30,8 @@ package struct ForwardingEngine: ~Copyable {
     var flight: QuestionsInFlight
     /// The answer that is being given.
     var preparation: AnswerPreparation
-    /// Room for an answer in the client's letter case.
-    var restored = OctetBuffer(capacity: 4096)
+    /// Room for an answer in the client's letter case; nil before the first one, and while it is in use.
+    var restored: OctetBuffer?
     /// The key of the hashes.
     let hashKey: UInt64
     /// Sends replies.

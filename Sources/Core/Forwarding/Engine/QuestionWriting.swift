@@ -7,27 +7,19 @@ struct AskedQuestion: ~Escapable {
     let message: Span<UInt8>
     /// The question.
     let shape: QuestionShape
-    /// Its target.
-    let target: RouteTarget
     /// The client's view.
     let view: Int
-    /// The marks in the client's question.
-    let loopMarks: [UInt64]
 
     /// Creates a question.
     @_lifetime(copy message)
-    init(
-        _ message: Span<UInt8>, _ shape: QuestionShape, _ target: RouteTarget, view: Int, loopMarks: [UInt64]
-    ) {
+    init(_ message: Span<UInt8>, _ shape: QuestionShape, view: Int) {
         self.message = message
         self.shape = shape
-        self.target = target
         self.view = view
-        self.loopMarks = loopMarks
     }
 
     /// A keyed hash of what servers are asked: the folded name below the cluster's own suffix, type, class.
-    func hash(key: UInt64) -> UInt64 {
+    func hash(for target: RouteTarget, key: UInt64) -> UInt64 {
         var hash = NameHash(key: key)
         // In two pieces in either case: the hash of a whole is not that of its pieces.
         hash.combine(message, from: Question.nameStart, count: shape.suffixStart)
@@ -45,7 +37,7 @@ struct AskedQuestion: ~Escapable {
 
 extension TransactionTable {
     /// Adds a transaction with its first client; nil if there is no room for them.
-    mutating func add(_ asked: AskedQuestion, key: UInt64, _ recipient: Recipient) -> Int? {
+    mutating func add(_ recipient: Recipient, key: UInt64) -> Int? {
         guard let slot = addTransaction(key: key, isAddressValidated: recipient.isAddressValidated) else {
             return nil
         }
@@ -53,13 +45,14 @@ extension TransactionTable {
             removeTransaction(slot)
             return nil
         }
-        transactions[slot].begin(asked)
         return slot
     }
 
     /// Appends the question of `slot` in the form for servers: the cluster's own suffix, and the letter case
     /// of the attempt, or else the client's.
-    func appendQuestion(of slot: Int, _ attempt: Attempt, to octets: inout OctetBuffer) {
+    func appendQuestion(
+        of slot: Int, for target: RouteTarget, _ attempt: Attempt, to octets: inout OctetBuffer
+    ) {
         let shape = transactions[slot].question
         // Always with RD: an answer to a question without it may not be valid for another client that
         // shares it.
@@ -72,7 +65,7 @@ extension TransactionTable {
         octets.append16(attempt.usesEDNS ? 1 : 0)
         let start = octets.count
         let question = question(of: slot)
-        if let target = transactions[slot].target, target.rewritesQuestion {
+        if target.rewritesQuestion {
             octets.append(question, 0..<shape.suffixStart)
             octets.append(target.mapping.inner.wire)
             octets.append(question, shape.nameLength..<(shape.nameLength + 4))
@@ -85,21 +78,25 @@ extension TransactionTable {
         }
     }
 
+    /// True if the question of a server's message has the type, the class and the length of the one of `slot`
+    /// that was sent.
+    func isLike(_ slot: Int, _ question: Question) -> Bool {
+        question.type == askedType(of: slot)
+            && question.recordClass == transactions[slot].question.recordClass
+            && question.nameLength == transactions[slot].sentNameLength
+    }
+
     /// True if the question of a server's message is the one of `slot` that was sent, letter case aside.
     func isQuestion(of slot: Int, _ question: Question, in message: Span<UInt8>) -> Bool {
+        guard isLike(slot, question) else { return false }
         let shape = transactions[slot].question
-        guard let target = transactions[slot].target, question.type == askedType(of: slot),
-            question.recordClass == shape.recordClass
-        else { return false }
         let asked = self.question(of: slot)
-        guard target.rewritesQuestion else {
-            return question.nameLength == shape.nameLength
-                && isEqualFolded(message, at: Question.nameStart, asked, at: 0, count: shape.nameLength)
+        guard transactions[slot].isRewritten, let target = transactions[slot].target else {
+            return isEqualFolded(message, at: Question.nameStart, asked, at: 0, count: shape.nameLength)
         }
         let own = shape.suffixStart
         let inner = target.mapping.inner.wire
-        return question.nameLength == own + inner.count
-            && isEqualFolded(message, at: Question.nameStart, asked, at: 0, count: own)
+        return isEqualFolded(message, at: Question.nameStart, asked, at: 0, count: own)
             && isEqualFolded(
                 message, at: Question.nameStart + own, inner.span, at: 0, count: inner.count)
     }
@@ -109,7 +106,7 @@ extension TransactionTable {
     func restoreLetterCase(of slot: Int, in message: inout OctetBuffer) {
         let shape = transactions[slot].question
         let asked = question(of: slot)
-        guard let target = transactions[slot].target, target.rewritesQuestion else {
+        guard transactions[slot].isRewritten, let target = transactions[slot].target else {
             message.replace(at: Question.nameStart, with: asked.extracting(first: shape.nameLength))
             return
         }

@@ -33,7 +33,11 @@ extension QuestionsInFlight {
             }
             return .event(declined(slot, place, rcode), slot: slot, .taken)
         }
-        guard table.isQuestion(of: slot, question, in: message) else {
+        // If it was sent in a letter case of its own, the names are compared with that; see `isRepeated`.
+        guard
+            table[slot, place].letterCase != nil
+                ? table.isLike(slot, question) : table.isQuestion(of: slot, question, in: message)
+        else {
             guard let event = doubt(slot, place) else { return .done(.mismatch) }
             return .event(event, slot: slot, .mismatch)
         }

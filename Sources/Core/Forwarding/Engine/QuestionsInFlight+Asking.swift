@@ -251,7 +251,7 @@ extension QuestionsInFlight {
         let attempt = servers.attempt(plan, id: id, random: &turn.random, at: turn.now)
         table.addAttempt(attempt, to: slot)
         let start = turn.outbox.octets.count
-        table.appendQuestion(of: slot, attempt, to: &turn.outbox.octets)
+        table.appendQuestion(of: slot, for: target, attempt, to: &turn.outbox.octets)
         if attempt.usesEDNS {
             servers.appendOPT(
                 of: attempt, wantsDNSSEC: table.transactions[slot].question.wantsDNSSEC,

@@ -59,9 +59,9 @@ struct QuestionsInFlight: ~Copyable {
         shape.skippedMembers = skipped.places
         let recipient = exchange.recipient
         guard !hasTooMany(recipient) else { return .noPlace(.ofClient) }
-        let asked = AskedQuestion(exchange.message, shape, target, view: view, loopMarks: exchange.loopMarks)
-        let key = asked.hash(key: hashKey)
-        if let slot = table.find(asked, key: key) {
+        let asked = AskedQuestion(exchange.message, shape, view: view)
+        let key = asked.hash(for: target, key: hashKey)
+        if let slot = table.find(asked, for: target, exchange.loopMarks, key: key) {
             guard table.addWaiter(recipient, to: slot) == .admitted else { return .noPlace(.ofAll) }
             counters.joined += 1
             return .joined
@@ -69,7 +69,8 @@ struct QuestionsInFlight: ~Copyable {
         if target.rewritesQuestion, suffixStart + target.mapping.inner.wire.count > maximumNameLength {
             return .nameIsTooLong
         }
-        guard let slot = table.add(asked, key: key, recipient) else { return .noPlace(.ofAll) }
+        guard let slot = table.add(recipient, key: key) else { return .noPlace(.ofAll) }
+        table.transactions[slot].begin(asked, for: target, exchange.loopMarks)
         if target.goesAroundPaths || skipped.places != 0 {
             table.transactions[slot].merged = MergedAnswer(skipped: skipped.reasons)
         }
@@ -142,8 +143,10 @@ struct QuestionsInFlight: ~Copyable {
     // MARK: - The end of a transaction
 
     /// The reply to each client of `slot`.
+    ///
+    /// - Parameter isLogged: True if there is a query log, which also says what was sent.
     func draft(
-        _ ending: TransactionEnding, _ slot: Int, _ target: RouteTarget, at now: MonotonicTime
+        _ ending: TransactionEnding, _ slot: Int, _ target: RouteTarget, isLogged: Bool, at now: MonotonicTime
     ) -> ReplyDraft {
         let elapsed = Int(now.nanoseconds(since: table.transactions[slot].started) / 1000)
         // If all servers are down, nothing was sent, and the reply leaves at once.
@@ -152,7 +155,8 @@ struct QuestionsInFlight: ~Copyable {
         return ReplyDraft(
             body: ending.body, source: ending.source, view: Int(table.transactions[slot].view),
             cluster: policy.groups[table.answeringGroup(of: slot, target)].number, server: ending.server,
-            sent: wasSent ? ReplyDraft.SentQuestion(target: target, suffixStart: suffixStart) : nil,
+            sent: isLogged && wasSent
+                ? ReplyDraft.SentQuestion(target: target, suffixStart: suffixStart) : nil,
             microseconds: elapsed > 0 ? elapsed : nil)
     }
 

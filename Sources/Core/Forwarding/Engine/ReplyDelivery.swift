@@ -16,7 +16,7 @@ struct ReplyDraft {
     var cluster = 0
     /// Index into `ForwardingPolicy.servers` of the server that answered; nil if none did.
     var server: Int?
-    /// The question to a server; nil if none was asked.
+    /// The question to a server; nil if none was asked, or if there is no query log.
     var sent: SentQuestion?
     /// From the question to the reply; nil if it left at once.
     var microseconds: Int?

@@ -21,7 +21,11 @@ struct Transaction {
     /// The view of its clients.
     var view: Int32 = 0
     /// The question.
-    var question = QuestionShape()
+    private(set) var question = QuestionShape()
+    /// Octets of the name that servers are asked for.
+    private(set) var sentNameLength = 0
+    /// True if this name has the cluster's own suffix in place of the client's.
+    private(set) var isRewritten = false
 
     /// The clients that wait: a list in `TransactionTable`, the first of which brought the question.
     var firstWaiter: Int32 = -1
@@ -85,22 +89,34 @@ struct Transaction {
         var text: [UInt8]
     }
 
-    /// A new transaction begins in a free slot.
+    /// A new transaction begins in a free slot: everything is as in a new one but the last target.
+    ///
+    /// Field by field, since most transactions have nothing that needs a reference count.
     mutating func reset(key: UInt64, isAddressValidated: Bool) {
-        let last = lastTarget.take()
-        self = Transaction()
-        lastTarget = last
         self.key = key
         self.isAddressValidated = isAddressValidated
+        (firstWaiter, lastWaiter, waiterCount) = (-1, -1, 0)
+        (groupPosition, attemptCount, lastDecline) = (0, 0, nil)
+        (countedGroup, followedGroup) = (nil, nil)
+        (isTurnedAway, isExtended, isLate) = (false, false, false)
+        if !leadersFailure.isEmpty { leadersFailure = [] }
+        if !loopMarks.isEmpty { loopMarks = [] }
+        if failure != nil { failure = nil }
+        if merged != nil { merged = nil }
     }
 
     /// The transaction asks for what `asked` says: the slot is no longer free.
-    mutating func begin(_ asked: AskedQuestion) {
-        if lastTarget !== asked.target { lastTarget = asked.target }
+    ///
+    /// - Parameter marks: Those in the client's question.
+    mutating func begin(_ asked: AskedQuestion, for target: RouteTarget, _ marks: [UInt64]) {
+        if lastTarget !== target { lastTarget = target }
         isFree = false
         view = Int32(asked.view)
         question = asked.shape
-        loopMarks = asked.loopMarks
+        isRewritten = target.rewritesQuestion
+        sentNameLength =
+            isRewritten ? asked.shape.suffixStart + target.mapping.inner.wire.count : asked.shape.nameLength
+        if !marks.isEmpty { loopMarks = marks }
     }
 
     /// True if this is its target.
@@ -232,6 +248,8 @@ struct Waiter {
     var path: ClientPath
     /// The form of the reply.
     var terms: ReplyTerms
+    /// The client's key in `TransactionTable.load`.
+    let loadKey: UInt64
     /// The next waiter of the same transaction, or the next free slot; -1 at the end.
     var next: Int32 = -1
 }

@@ -81,19 +81,12 @@ extension TransactionTable {
             askedType(of: one) == askedType(of: other),
             transactions[one].question.recordClass == transactions[other].question.recordClass
         else { return false }
-        let length = nameLength(of: one, target)
-        guard length == nameLength(of: other, second) else { return false }
+        let length = transactions[one].sentNameLength
+        guard length == transactions[other].sentNameLength else { return false }
         for offset in 0..<length where octet(offset, of: one, target) != octet(offset, of: other, second) {
             return false
         }
         return true
-    }
-
-    /// Octets of the name that servers are asked for.
-    private func nameLength(of slot: Int, _ target: RouteTarget) -> Int {
-        target.rewritesQuestion
-            ? transactions[slot].question.suffixStart + target.mapping.inner.wire.count
-            : transactions[slot].question.nameLength
     }
 
     /// Octet `offset` of the name that servers are asked for, folded.

@@ -161,20 +161,22 @@ struct TransactionTable: ~Copyable {
     /// Servers may refuse a question because of its marks, which any client can set: a question without marks
     /// waits only for another one without. One with marks waits for one with the same marks, and beyond
     /// `mostMarked` different trails for any with marks.
-    func find(_ asked: AskedQuestion, key: UInt64) -> Int? {
+    func find(
+        _ asked: AskedQuestion, for target: RouteTarget, _ loopMarks: [UInt64], key: UInt64
+    ) -> Int? {
         var marked: Int?
         var markedCount = 0
         var current = buckets[Int(key % UInt64(Self.bucketCount))]
         while current >= 0 {  // the bucket's list ends
             let slot = Int(current)
             if transactions[slot].key == key, !transactions[slot].isLate,
-                transactions[slot].isOf(asked.target),
+                transactions[slot].isOf(target),
                 Int(transactions[slot].view) == asked.view, transactions[slot].question == asked.shape,
-                transactions[slot].loopMarks.isEmpty == asked.loopMarks.isEmpty,
+                transactions[slot].loopMarks.isEmpty == loopMarks.isEmpty,
                 transactions[slot].waiterCount < EngineLimits.mostWaitersPerTransaction,
                 isSameName(slot, asked.message, asked.shape.nameLength)
             {
-                if transactions[slot].loopMarks == asked.loopMarks { return slot }
+                if transactions[slot].loopMarks == loopMarks { return slot }
                 marked = slot
                 markedCount += 1
             }
@@ -242,10 +244,7 @@ struct TransactionTable: ~Copyable {
         let waiter = Int(transactions[slot].firstWaiter)
         let address = waiters[waiter].path.client.address
         guard waiters[waiter].terms.limit != ReplyTerms.noReply, !address.isLoopback else { return 0 }
-        let isAddressValidated =
-            waiters[waiter].path.transport == .tcp || waiters[waiter].terms.isAddressValidated
-        return loadHash(address, isAddressValidated: isAddressValidated) &+ UInt64(group)
-            &* 0x9E37_79B9_7F4A_7C15 | 1
+        return waiters[waiter].loadKey &+ UInt64(group) &* 0x9E37_79B9_7F4A_7C15 | 1
     }
 
     /// Questions that wait for `group`.
@@ -273,10 +272,9 @@ struct TransactionTable: ~Copyable {
     }
 
     /// Counts a waiter for its client.
-    private mutating func countWaiter(_ waiter: Waiter, _ change: Int32) {
-        guard waiter.terms.limit != ReplyTerms.noReply else { return }
-        let isAddressValidated = waiter.path.transport == .tcp || waiter.terms.isAddressValidated
-        load.change(loadHash(waiter.path.client.address, isAddressValidated: isAddressValidated), by: change)
+    private mutating func countWaiter(_ waiter: Int, _ change: Int32) {
+        guard waiters[waiter].terms.limit != ReplyTerms.noReply else { return }
+        load.change(waiters[waiter].loadKey, by: change)
     }
 
     // MARK: - Message IDs
@@ -410,11 +408,14 @@ struct TransactionTable: ~Copyable {
     ) -> Admission {
         let most = isAddressValidated ? mostWaiters : EngineLimits.open(mostWaiters)
         guard waiterCount < most, question.count <= Self.questionRoom else { return .full }
-        if freeWaiter < 0 { growWaiters(Waiter(path: path, terms: terms)) }
+        let isProven = path.transport == .tcp || terms.isAddressValidated
+        let loadKey = loadHash(path.client.address, isAddressValidated: isProven)
+        let new = Waiter(path: path, terms: terms, loadKey: loadKey)
+        if freeWaiter < 0 { growWaiters(new) }
         let index = Int(freeWaiter)
         freeWaiter = waiters[index].next
-        waiters[index] = Waiter(path: path, terms: terms)
-        countWaiter(waiters[index], 1)
+        waiters[index] = new
+        countWaiter(index, 1)
         waiterCount += 1
         copyQuestion(question, to: index)
         let last = transactions[slot].lastWaiter
@@ -426,7 +427,7 @@ struct TransactionTable: ~Copyable {
     /// No client waits for `slot` any longer. The first one's place stays, since its question stands there.
     mutating func dismissWaiters(of slot: Int) {
         let first = Int(transactions[slot].firstWaiter)
-        countWaiter(waiters[first], -1)
+        countWaiter(first, -1)
         waiters[first].terms.limit = ReplyTerms.noReply
         var waiter = waiters[first].next
         while waiter >= 0 {  // a list without cycles
@@ -440,7 +441,7 @@ struct TransactionTable: ~Copyable {
     }
 
     private mutating func free(waiter: Int32) {
-        countWaiter(waiters[Int(waiter)], -1)
+        countWaiter(Int(waiter), -1)
         waiters[Int(waiter)].next = freeWaiter
         freeWaiter = waiter
         waiterCount -= 1

@@ -193,7 +193,8 @@ struct ServerSet {
         if transport == .udp, health.keepsLetterCase { attempt.letterCase = LetterCase(bits: random.next()) }
         attempt.usesEDNS =
             plan.usesEDNS && mode != .withoutEDNS && !states.span[plan.server].refusesEDNS(at: now)
-        attempt.sentCookie = attempt.usesEDNS && states.span[plan.server].cookie.isSent(at: now)
+        // Not by a span, which would copy the cookie's octets.
+        attempt.sentCookie = attempt.usesEDNS && states[plan.server].cookie.isSent(at: now)
         return attempt
     }
 
