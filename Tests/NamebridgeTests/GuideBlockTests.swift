@@ -66,7 +66,11 @@ import Testing
             pods: 10.244.0.0/16
             services: 10.96.0.0/16
             hosts: { relay1: { address: 172.18.14.60 }, relay2: { address: 172.18.14.61 } }
-          staging: { dns: 10.97.0.10, pods: 10.245.0.0/16, services: 10.97.0.0/16 }
+          staging:
+            dns: 10.97.0.10
+            pods: 10.245.0.0/16
+            services: 10.97.0.0/16
+            hosts: { relay2: { address: 172.18.14.61 } }
 
         """
 

@@ -1,4 +1,4 @@
-"""Does what the three tutorials say, as a new user would: try-roles.py PROGRAM [ROOT]. Needs root, kubectl, nftables, dig and curl.
+"""Does what the three tutorials and the README say, as a new user would: try-roles.py PROGRAM [ROOT]. Needs root, kubectl, nftables, dig and curl.
 
 With ROOT, a Debian root in which the package is installed, each host is a copy of that: commands see its files and programs alone.
 
@@ -52,7 +52,7 @@ class Host:
         if not root:
             (self.folder / "bin/namebridge").symlink_to(program)
         # A user is root here, and the unit is what it starts.
-        self.script("sudo", 'exec "$@"')
+        self.script("sudo", 'exec env "$@"')
         self.script("systemctl", 'case "$*" in *enable*--now*namebridge*) setsid namebridge serve >"$HOME/log" 2>&1 & sleep 0.5 ;; esac')
         manifest = "/usr/share/namebridge/dns-outside.yaml" if root else f"{Path.cwd()}/config/kubernetes/dns-outside.yaml"
         self.script("kubectl", f'''context=; for word; do [ "$last" = --context ] && context=$word; last=$word; done
@@ -149,6 +149,7 @@ class Lab:
         chains = "\n".join(f"chain {name} {{ type nat hook {hook} priority -100; {rule}\n}}" for name, hook in hooks)
         node.must(f"ip addr add {SERVICE}/32 dev lo && sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.ip_forward=1")
         node.must(f"nft -f - <<'END'\ntable ip kube-proxy {{\n{chains}\n}}\nEND")
+        (node.folder / "home" / f"page-of-{context}").touch()
         self.running.append(node.start(node.stage(f"cd {node.folder}/home && exec python3 -m http.server --bind {SERVICE} 80")))
         state = apiserver.Cluster()
         state.put("/api/v1/nodes", {"metadata": apiserver.meta(node.name), "spec": {"podCIDRs": ["10.244.1.0/24"]}, "status": {
@@ -284,6 +285,36 @@ def platform(lab):
     node.run("namebridge net remove")
 
 
+def readme(lab):
+    guide = "README.md"
+    role, host, pc = Role("Two kubeconfigs, the same addresses", guide), lab.hosts["forwarder"], lab.hosts["pc"]
+    for context in ["prod", "staging"]:
+        parts = {key: [entry for entry in KUBECONFIG[key] if entry["name"] == context] for key in ["clusters", "contexts"]}
+        (host.folder / f"home/{context}.kubeconfig").write_text(json.dumps({**KUBECONFIG, **parts}), encoding="utf-8")
+    role.types(host, "sudo KUBECONFIG=$HOME/prod.kubeconfig:$HOME/staging.kubeconfig namebridge init --context prod --context staging")
+    paths = block(guide, "relays: relay2").replace("relay1", "master1").replace("relay2", "master2")
+    text = (host.folder / "etc/namebridge.yaml").read_text(encoding="utf-8") + paths
+    relays = [lab.hosts[name] for name in ["master1", "master2"]]
+    for place in [host, *relays]:
+        role.writes(place, "etc/namebridge.yaml", text)
+    role.types(host, "namebridge check", shows="fine")
+    for relay in relays:
+        role.types(relay, "sudo namebridge net apply --confirm 60s", shows="applied")
+        role.types(relay, "sudo namebridge net confirm", shows="confirmed")
+    role.types(host, "namebridge net render --host office --format linux")
+    routes(role, lab, host)
+    role.types(host, "sudo systemctl enable --now namebridge")
+    # The office's DNS.
+    (pc.folder / "home/resolv.conf").write_text("nameserver 172.16.0.5\n", encoding="utf-8")
+    for context in ["prod", "staging"]:
+        line = f"curl http://web.shop.svc.{context}.cluster.local/"
+        assert line in role.known, line
+        asked = f"mount --bind resolv.conf /etc/resolv.conf && exec {line.replace('curl', 'curl -sS --max-time 2')}"
+        role.reaches(f"a page of {context}", pc, f"unshare -m sh -c '{asked}' 2>&1", f"page-of-{context}")
+    for relay in relays:
+        relay.run("namebridge net remove")
+
+
 def routes(role, lab, host):
     """The owner of the router enters what was printed."""
     text = host.run("namebridge net render --host office --format linux").stdout
@@ -320,7 +351,7 @@ def administrator(lab):
 def main():
     program, root = os.path.realpath(sys.argv[1]), os.path.realpath(sys.argv[2]) if len(sys.argv) > 2 else None
     with tempfile.TemporaryDirectory(prefix="namebridge-roles-") as folder:
-        for role in (developer, platform, administrator):
+        for role in (developer, platform, administrator, readme):
             place = Path(folder) / role.__name__
             place.mkdir()
             KUBECONFIG["clusters"], KUBECONFIG["contexts"] = [], []
