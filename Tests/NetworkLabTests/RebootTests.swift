@@ -37,9 +37,10 @@ import Testing
     /// Runs what a unit starts; its process if that goes on.
     private static func start(_ unit: InstalledUnit, _ lab: Lab, _ file: String) throws -> Process? {
         #expect(unit.values("RuntimeDirectory") == ["namebridge-net"])
-        let commands = (unit.commands("ExecStartPre", file: file) + unit.commands("ExecStart", file: file)).joined(
-            separator: "\n")
-        let script = try lab.file("start", "set -e\nmkdir -m 0711 $NAMEBRIDGE_NET_STATE\n\(commands)\n")
+        let before = unit.commands("ExecStartPre", file: file).map { $0 + "\n" }.joined()
+        let start = unit.commands("ExecStart", file: file).joined()
+        // In place of the shell, so that what ends this process ends the program.
+        let script = try lab.file("start", "set -e\nmkdir -m 0711 $NAMEBRIDGE_NET_STATE\n\(before)exec \(start)\n")
         let call = "env \(lab.environment(of: "gate")) sh \(script)"
         guard unit.values("Type") != ["oneshot"] else {
             let result = try lab.on("gate", call)
