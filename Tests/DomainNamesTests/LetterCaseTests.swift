@@ -22,7 +22,8 @@ struct LetterCaseTests {
             let expected = word(octets.span, at: 0)
             #expect(asked == expected, "at \(position)")
         }
-        let isRepeated = letterCase.isRepeated(in: changed.span, of: wire.span, from: 0, count: wire.count)
+        let isRepeated = letterCase.isRepeated(
+            in: changed.span, at: 0, of: wire.span, at: 0, count: wire.count)
         #expect(isRepeated)
     }
 
@@ -33,7 +34,8 @@ struct LetterCaseTests {
         for index in wire.indices where (wire[index] | 0x20) &- 0x61 < 26 {
             var other = changed
             other[index] ^= 0x20
-            let isRepeated = letterCase.isRepeated(in: other.span, of: wire.span, from: 0, count: wire.count)
+            let isRepeated = letterCase.isRepeated(
+                in: other.span, at: 0, of: wire.span, at: 0, count: wire.count)
             #expect(!isRepeated)
         }
     }
@@ -47,10 +49,12 @@ struct LetterCaseTests {
             for index in 0..<count { answer[3 + index] = letterCase.octet(asked[3 + index], at: index) }
             answer[2] ^= 0x20
             answer[3 + count] ^= 0x20
-            let isRepeated = letterCase.isRepeated(in: answer.span, of: asked.span, from: 3, count: count)
+            let isRepeated = letterCase.isRepeated(
+                in: answer.span, at: 3, of: asked.span, at: 3, count: count)
             #expect(isRepeated, "\(count)")
             answer[2 + count] ^= 0x20
-            let isStillRepeated = letterCase.isRepeated(in: answer.span, of: asked.span, from: 3, count: count)
+            let isStillRepeated = letterCase.isRepeated(
+                in: answer.span, at: 3, of: asked.span, at: 3, count: count)
             #expect(!isStillRepeated, "\(count)")
         }
     }

@@ -139,8 +139,8 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         reserve(added)
         unsafe octets.withUnsafeBufferPointer { source in
             // Sound: `reserve` made room for `added` octets after `count`, and the two ranges can't overlap.
-            unsafe UnsafeMutableBufferPointer(rebasing: storage[count..<(count + added)]).baseAddress?
-                .update(from: source.baseAddress.unsafelyUnwrapped, count: added)
+            unsafe (storage.baseAddress.unsafelyUnwrapped + count).update(
+                from: source.baseAddress.unsafelyUnwrapped, count: added)
         }
         count += added
     }
@@ -191,9 +191,7 @@ package struct OctetBuffer: ~Copyable, @unchecked Sendable {
         unsafe octets.withUnsafeBufferPointer { source in
             guard let from = source.baseAddress else { return }
             // Sound: the target range lies inside what was written.
-            unsafe UnsafeMutableBufferPointer(rebasing: storage[position..<(position + source.count)])
-                .baseAddress?
-                .update(from: from, count: source.count)
+            unsafe (storage.baseAddress.unsafelyUnwrapped + position).update(from: from, count: source.count)
         }
     }
 

@@ -50,17 +50,18 @@ package struct LetterCase: Hashable, Sendable {
     /// takes `count` octets from `start`.
     @inlinable
     package func isRepeated(
-        in answer: Span<UInt8>, of asked: Span<UInt8>, from start: Int, count: Int
+        in answer: Span<UInt8>, at start: Int, of asked: Span<UInt8>, at askedStart: Int, count: Int
     ) -> Bool {
         var position = 0
         while count - position >= 8 {  // ends: each turn moves on
-            let expected = word(DomainNames.word(asked, at: start + position), at: position)
+            let expected = word(DomainNames.word(asked, at: askedStart + position), at: position)
             guard DomainNames.word(answer, at: start + position) == expected else { return false }
             position += 8
         }
         guard position < count else { return true }
-        let (first, end) = (start + position, start + count)
-        let rest = lastOctets(asked, from: first, to: end, atLeast: start)
-        return lastOctets(answer, from: first, to: end, atLeast: start) == word(rest, at: position)
+        let rest = lastOctets(
+            asked, from: askedStart + position, to: askedStart + count, atLeast: askedStart)
+        let found = lastOctets(answer, from: start + position, to: start + count, atLeast: start)
+        return found == word(rest, at: position)
     }
 }

@@ -82,14 +82,14 @@ struct CacheAccess {
     /// - Parameter time: When the server was asked. The answer ages from then on: it was valid when the
     ///   server sent it, and its time on the way is unknown.
     func store(_ prepared: inout PreparedAnswer, _ place: Place, askedAt time: MonotonicTime) {
+        // Without a cache, the cluster's own TTLs are valid.
+        guard let cache else { return }
         let timing = prepared.timing(type: place.shape.type)
         // The TTL of the SOA in a negative answer is its remaining lifetime, so that no later cache uses more
         // than is left (RFC 2308 section 5).
         let cap =
             timing.isNegative
             ? min(place.limits.negativeSeconds, timing.seconds ?? .max) : place.limits.maximumSeconds
-        // Without a cache, the cluster's own TTLs are valid.
-        guard let cache else { return }
         prepared.capTTLs(at: cap)
         guard isCacheable(place.shape), isCacheable(prepared.rcode), !prepared.isTruncated else { return }
         // A negative answer without SOA has no stated lifetime (RFC 2308 section 5): a second at most. The

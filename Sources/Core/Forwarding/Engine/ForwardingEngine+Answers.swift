@@ -30,8 +30,12 @@ extension ForwardingEngine {
             restored.removeAll(keeping: 65_536)
             restored.append(message)
             flight.table.restoreLetterCase(of: slot, in: &restored)
-            let isRepeated = letterCase.isRepeated(
-                in: message, of: restored.span, from: Question.nameStart, count: question.nameLength)
+            // Others were compared when they were matched.
+            let isRepeated =
+                !flight.table.transactions[slot].isRewritten
+                || letterCase.isRepeated(
+                    in: message, at: Question.nameStart, of: restored.span, at: Question.nameStart,
+                    count: question.nameLength)
             if isRepeated {
                 take(
                     ServerAnswer(

@@ -78,9 +78,26 @@ extension TransactionTable {
         }
     }
 
+    /// The question of a server's message if it is the one of `slot` octet by octet, in the letter case in
+    /// which it was sent: then it need not be read. Nil for others, and for names with the cluster's own suffix.
+    func repeatedQuestion(
+        of slot: Int, _ letterCase: LetterCase?, in message: Span<UInt8>
+    ) -> Question? {
+        let length = transactions[slot].sentNameLength
+        let end = Question.nameStart + length
+        guard let letterCase, !transactions[slot].isRewritten, message.count - end >= 4,
+            letterCase.isRepeated(
+                in: message, at: Question.nameStart, of: question(of: slot), at: 0, count: length)
+        else { return nil }
+        let question = Question(
+            nameLength: length, type: Int(message[end]) << 8 | Int(message[end + 1]),
+            recordClass: Int(message[end + 2]) << 8 | Int(message[end + 3]))
+        return isLike(slot, question) ? question : nil
+    }
+
     /// True if the question of a server's message has the type, the class and the length of the one of `slot`
     /// that was sent.
-    func isLike(_ slot: Int, _ question: Question) -> Bool {
+    private func isLike(_ slot: Int, _ question: Question) -> Bool {
         question.type == askedType(of: slot)
             && question.recordClass == transactions[slot].question.recordClass
             && question.nameLength == transactions[slot].sentNameLength

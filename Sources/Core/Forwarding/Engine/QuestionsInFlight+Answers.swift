@@ -25,6 +25,11 @@ extension QuestionsInFlight {
             counters.late += 1
             return .done(.late)
         }
+        if header.questionCount == 1,
+            let question = table.repeatedQuestion(of: slot, table[slot, place].letterCase, in: message)
+        {
+            return .answer(slot: slot, place: place, header, question)
+        }
         guard let question = try? Question(reading: message), header.questionCount == 1 else {
             // An error often comes without the question (RFC 1035 section 4.1.1 leaves it open; CoreDNS
             // does so).
@@ -33,10 +38,8 @@ extension QuestionsInFlight {
             }
             return .event(declined(slot, place, rcode), slot: slot, .taken)
         }
-        // If it was sent in a letter case of its own, the names are compared with that; see `isRepeated`.
-        guard
-            table[slot, place].letterCase != nil
-                ? table.isLike(slot, question) : table.isQuestion(of: slot, question, in: message)
+        guard table.isQuestion(of: slot, question, in: message),
+            table[slot, place].letterCase == nil || table.transactions[slot].isRewritten
         else {
             guard let event = doubt(slot, place) else { return .done(.mismatch) }
             return .event(event, slot: slot, .mismatch)
