@@ -143,7 +143,7 @@ struct AnswerPreparation: ~Copyable {
         let sent = flight.table.transactions[slot].merged?.asked ?? answer?.sent ?? now
         // A server that was also asked and is silent for longer than usual has failed.
         flight.blameSilence(slot, longerThan: nil, at: now)
-        if flight.table.transactions[slot].question.skippedMembers == 0 {
+        if cache.cache != nil, flight.table.transactions[slot].question.skippedMembers == 0 {
             cache.store(&prepared, cachePlace(of: slot, target, in: flight.table), askedAt: sent)
         }
         counters.answered += Int(flight.table.transactions[slot].waiterCount)

@@ -43,8 +43,13 @@ struct Attempt {
         case unsent(LocalFailure)
     }
 
+    /// True while it waits for an answer.
+    var isWaiting: Bool {
+        if case .waiting = state { true } else { false }
+    }
+
     /// True while it waits for an answer by `path`.
-    func isWaiting(for path: UpstreamPath) -> Bool { state == .waiting && self.path == path }
+    func isWaiting(for path: UpstreamPath) -> Bool { isWaiting && self.path == path }
 }
 
 /// How a server is to be asked.
@@ -61,7 +66,7 @@ struct AttemptPlan {
 extension Span<Attempt> {
     /// True while an answer is waited for.
     var isWaiting: Bool {
-        for index in indices where self[index].state == .waiting { return true }
+        for index in indices where self[index].isWaiting { return true }
         return false
     }
 
@@ -75,7 +80,7 @@ extension Span<Attempt> {
     var areAllHinted: Bool {
         for index in indices {
             let attempt = self[index]
-            if attempt.state == .waiting, !attempt.isHinted { return false }
+            if attempt.isWaiting, !attempt.isHinted { return false }
         }
         return true
     }
@@ -126,7 +131,7 @@ extension Span<Attempt> {
     func waitingCount(for server: Int) -> Int {
         var count = 0
         for index in indices where self[index].path.server == server {
-            if self[index].state == .waiting { count += 1 }
+            if self[index].isWaiting { count += 1 }
         }
         return count
     }

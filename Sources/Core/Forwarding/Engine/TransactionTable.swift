@@ -314,9 +314,7 @@ struct TransactionTable: ~Copyable {
 
     /// An attempt waits no longer.
     mutating func endAttempt(_ index: Int, of slot: Int, _ state: Attempt.State) {
-        if self[slot, index].state == .waiting {
-            waitingCounts[Self.place(self[slot, index].path)] -= 1
-        }
+        if self[slot, index].isWaiting { waitingCounts[Self.place(self[slot, index].path)] -= 1 }
         self[slot, index].state = state
     }
 
@@ -351,15 +349,20 @@ struct TransactionTable: ~Copyable {
 
     /// Removes all attempts of `slot`: later answers to them are ignored.
     mutating func dropAttempts(of slot: Int) {
-        for index in 0..<transactions[slot].attemptCount {
-            if self[slot, index].state == .waiting {
-                abandonAttempt(index, of: slot, .unused)
-            } else {
-                self[slot, index].state = .unused
-            }
-            ids.release(self[slot, index].id, of: slot)
-        }
+        let count = transactions[slot].attemptCount
+        guard count > 0 else { return }
         transactions[slot].attemptCount = 0
+        let first = slot * Transaction.mostAttempts
+        for place in first..<(first + count) {
+            let id = attempts[place].id
+            if attempts[place].isWaiting {
+                let path = Self.place(attempts[place].path)
+                abandoned.note(id, at: path)
+                waitingCounts[path] -= 1
+            }
+            attempts[place].state = .unused
+            ids.release(id, of: slot)
+        }
     }
 
     /// The transactions with an attempt that waits for an answer by `path`.

@@ -173,7 +173,7 @@ struct ServerSet {
     /// usually take, and was not counted.
     func isOverdue(_ attempt: Attempt, _ milliseconds: Int?, at now: MonotonicTime) -> Bool {
         let allowed = milliseconds ?? states[attempt.path.server].usualMilliseconds
-        return attempt.state == .waiting && !attempt.isBlamed
+        return attempt.isWaiting && !attempt.isBlamed
             && now.nanoseconds(since: attempt.sent) >= Int64(allowed) * 1_000_000
     }
 
