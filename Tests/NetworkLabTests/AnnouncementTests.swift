@@ -42,15 +42,7 @@ import Testing
         #expect(try lab.net("relay1", "undrain relay1 --config \(file)").code == 0)
         try lab.waitsForRoute(via: "10.14.0.61")
 
-        // An apply that waits for a program which hangs takes nothing back: the agent goes on.
-        let stuck = try lab.file("conntrack", "#!/bin/sh\nexec sleep 60\n")
-        try lab.script("chmod +x \(stuck); on relay1 mount --bind \(stuck) $(readlink -f $(command -v conntrack))")
-        let changed = FailoverTests.configuration(source: "snat", path: "failover: bgp\n    targets: [pods]")
-        _ = try lab.file("bgp.yaml", changed)
-        try agents[0].waits(for: "file applied", lab, seconds: 60)
-        let log = try? String(contentsOfFile: lab.state(of: "relay1") + "/undo.log", encoding: .utf8)
-        #expect(log?.contains("withdrawn") != true, "\(log ?? "")")
-        try lab.script("on relay1 umount $(readlink -f $(command -v conntrack))")
+        try lab.expectsNothingWithdrawnWhileConntrackHangs(agents[0])
 
         // Nothing announced outlives the agent: hung, killed, or ended in order.
         let hung = agents[0].process.processIdentifier
@@ -126,6 +118,20 @@ import Testing
         try lab.waitsForAddress("10.14.0.60", on: "relay1")
         _ = try next.end()
         #expect(try lab.net("relay1", "health office/prod").code != 0)
+    }
+}
+
+extension Lab {
+    /// An apply that waits for a program which hangs takes nothing back: the agent of relay1 goes on.
+    fileprivate func expectsNothingWithdrawnWhileConntrackHangs(_ agent: RunningAgent) throws {
+        let stuck = try file("conntrack", "#!/bin/sh\nexec sleep 60\n")
+        try script("chmod +x \(stuck); on relay1 mount --bind \(stuck) $(readlink -f $(command -v conntrack))")
+        let changed = FailoverTests.configuration(source: "snat", path: "failover: bgp\n    targets: [pods]")
+        _ = try file("bgp.yaml", changed)
+        try agent.waits(for: "file applied", self, seconds: 60)
+        let log = try? String(contentsOfFile: state(of: "relay1") + "/undo.log", encoding: .utf8)
+        #expect(log?.contains("withdrawn") != true, "\(log ?? "")")
+        try script("on relay1 umount $(readlink -f $(command -v conntrack))")
     }
 }
 
