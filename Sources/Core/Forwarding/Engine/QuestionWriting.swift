@@ -79,7 +79,8 @@ extension TransactionTable {
     }
 
     /// The question of a server's message if it is the one of `slot` octet by octet, in the letter case in
-    /// which it was sent: then it need not be read. Nil for others, and for names with the cluster's own suffix.
+    /// which it was sent: then it need not be read. Nil for others, and for names with the cluster's own
+    /// suffix.
     func repeatedQuestion(
         of slot: Int, _ letterCase: LetterCase?, in message: Span<UInt8>
     ) -> Question? {
