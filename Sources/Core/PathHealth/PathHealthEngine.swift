@@ -100,9 +100,17 @@ package struct PathHealthEngine: Sendable {
     ) {
         pass(to: time)
         guard trackers.indices.contains(attempt.path) else { return }
+        let hadReachedEnd = trackers[attempt.path].hasReachedEnd
         trackers[attempt.path].learn(
             result, of: attempt.number, at: now, index: attempt.path, into: &actions)
         tell(attempt.path, into: &actions)
+        if !hadReachedEnd, trackers[attempt.path].hasReachedEnd {
+            // It answers again: a relay that it was reached through before, and is not now, is at fault.
+            for other in others(of: attempt.path) {
+                trackers[other].expectEnd(at: now)
+                noteDue(of: other)
+            }
+        }
         noteDue(of: attempt.path)
         if expected == nil { expected = dues.min() }
     }
@@ -137,25 +145,34 @@ package struct PathHealthEngine: Sendable {
     private mutating func judge(_ index: Int) {
         let excuse = excuse(of: index)
         if excuse == nil, isEndSilent(behindAllOf: index) {
-            trackers[index].forgetEnd(at: now)
+            for one in [index] + others(of: index) {
+                trackers[one].forgetEnd(at: now)
+                noteDue(of: one)
+            }
         } else {
             trackers[index].judge(excuse: excuse, at: now)
         }
     }
 
     /// True if what a path's relay and all others between the same ends lead to is silent: that says nothing
-    /// of this relay.
+    /// of this relay. One that is down already reaches nothing.
     private func isEndSilent(behindAllOf index: Int) -> Bool {
-        let tracker = trackers[index]
-        guard tracker.hasReachedEnd else { return false }
-        let others = trackers.indices.filter {
-            trackers[$0].path.from == tracker.path.from && trackers[$0].path.to == tracker.path.to
-                && trackers[$0].path.way != tracker.path.way
-        }
+        guard trackers[index].hasReachedEnd else { return false }
+        let others = others(of: index)
         return !others.isEmpty
             && others.allSatisfy {
-                !trackers[$0].hasReachedEnd || hasFailedTogether(trackers[$0], with: tracker)
+                trackers[$0].state == .down || !trackers[$0].hasReachedEnd
+                    || hasFailedTogether(trackers[$0], with: trackers[index])
             }
+    }
+
+    /// The paths between the same ends by other relays.
+    private func others(of index: Int) -> [Int] {
+        let path = trackers[index].path
+        return trackers.indices.filter {
+            trackers[$0].path.from == path.from && trackers[$0].path.to == path.to
+                && trackers[$0].path.way != path.way
+        }
     }
 
     // MARK: - Own faults

@@ -44,6 +44,8 @@ struct PathTracker {
     /// True once a target behind the others has answered: from then on such targets alone are probed, until
     /// they are silent behind all relays.
     private(set) var hasReachedEnd = false
+    /// True once it had reached such a target that then was silent behind all relays.
+    private var hasForgottenEnd = false
     /// For each target how many connections in a row were not answered.
     private var misses: [Int]
     private var lastFailure = ""
@@ -102,6 +104,7 @@ struct PathTracker {
         lastAnswer = old.lastAnswer
         hasVerdict = old.hasVerdict
         hasReachedEnd = old.hasReachedEnd && path.targets == old.path.targets
+        hasForgottenEnd = old.hasForgottenEnd && path.targets == old.path.targets
         if hasReachedEnd { skipNearTargets() }
         changingUntil = old.changingUntil
         told = old.told
@@ -245,6 +248,7 @@ struct PathTracker {
     /// A target behind the others has answered for the first time.
     private mutating func reachEnd() {
         hasReachedEnd = true
+        hasForgottenEnd = false
         for index in misses.indices where !path.targets[index].isBehindOthers { misses[index] = 0 }
         skipNearTargets()
     }
@@ -314,7 +318,19 @@ struct PathTracker {
     /// What is behind the others is silent over all relays, which is no fault of one: the others are probed
     /// as well, and what they do not answer from now on is a silence.
     mutating func forgetEnd(at now: MonotonicTime) {
+        guard hasReachedEnd else { return }
         hasReachedEnd = false
+        hasForgottenEnd = true
+        silence = nil
+        due = now
+    }
+
+    /// What was silent behind all relays answers through another one: if this one had reached it, it must
+    /// again.
+    mutating func expectEnd(at now: MonotonicTime) {
+        guard hasForgottenEnd else { return }
+        reachEnd()
+        successes = 0
         silence = nil
         due = now
     }
