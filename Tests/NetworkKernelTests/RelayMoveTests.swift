@@ -1,3 +1,4 @@
+import Glibc
 import IPAddressing
 import InventoryFile
 import LinuxSystem
@@ -76,6 +77,19 @@ import Testing
         run.runUntilQuiet()
         #expect(hops(run) == ["10.14.0.62"] && run.takeNews() == ["moved"])
         #expect(run.status?.isMoving == false)
+    }
+
+    @Test func `a move whose relays can't be stored is made once they can be`() throws {
+        let run = try started()
+        let stored = run.run.store.path + "/relays"
+        // No file replaces a folder.
+        try #require(unsafe mkdir(stored, 0o700) == 0)
+        run.agent.move(to: RelayChoices([Self.group: ["r2"]]))
+        run.runUntilQuiet()
+        #expect(hops(run) == ["10.14.0.61"] && run.takeNews().allSatisfy { $0.hasPrefix("failed") })
+        #expect(unsafe rmdir(stored) == 0)
+        run.runUntilQuiet()
+        #expect(hops(run) == ["10.14.0.62"] && run.takeNews().contains("moved"))
     }
 
     @Test func `of drains at the same time none is lost`() async throws {

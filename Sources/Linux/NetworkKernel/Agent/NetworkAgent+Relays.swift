@@ -16,15 +16,17 @@ extension NetworkAgent {
     /// Leads packets to these relays from now on: changes the routes at once, or, if another command is
     /// changing the host, as soon as that has ended.
     package func move(to choices: RelayChoices) {
-        do throws(KernelError) {
-            try store.write(choices)
-        } catch {
-            // The plan is made of what is stored: without it the routes stay as they are.
-            fail(error)
-            return
-        }
-        beginMove()
+        unwritten = choices
         checkAtOnce()
+    }
+
+    /// Stores what the plan is made of; if it can't be, the routes stay as they are, and the next check tries
+    /// it again.
+    func writeChoices() throws(KernelError) {
+        guard let choices = unwritten else { return }
+        try store.write(choices)
+        unwritten = nil
+        beginMove()
     }
 
     /// Takes what the status says of relays.

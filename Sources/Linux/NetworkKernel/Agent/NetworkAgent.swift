@@ -38,6 +38,8 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
     private var moveBegan: MonotonicTime?
     /// True if the plan must be made again for other relays.
     private var mustPlanAgain = false
+    /// The relays to lead packets to, until they are stored; nil if they are.
+    var unwritten: RelayChoices?
 
     /// The file whose changes are applied: the last applied one.
     package internal(set) var path: String
@@ -114,6 +116,7 @@ package final class NetworkAgent<Machine: Kernel, Source: EventSource> {
         let began = clock()
         lossBegan = schedule.beginCheck() ?? lossBegan
         do throws(KernelError) {
+            try writeChoices()
             try keep()
             noteSilence()
         } catch .waiting(let journal) {
