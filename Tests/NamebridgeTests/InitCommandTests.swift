@@ -140,7 +140,7 @@ import Testing
         for line in [
             "a: \(cluster.endpoint) is the DNS of a cluster: kubernetes.default.svc.cluster.local is 10.96.0.1",
             "b: \(other.endpoint) answers, but does not serve cluster.local (REFUSED): it is no cluster's DNS server,",
-            "c: \(closed) does not answer here (",
+            "c: \(closed) reaches a host where nothing listens at that port (",
         ] { #expect(said.contains { $0.hasPrefix(line) }, "\(line)\n\(result.errors)") }
     }
 

@@ -57,6 +57,8 @@ package enum ServedCluster: Hashable, Sendable {
         case .failing(let answer):
             return "\(address) answers \(answer) for \(domain): a cluster's DNS that is not ready, or another"
                 + " resolver, which cannot reach it"
+        case .silent(let reason) where reason.contains("refused"):
+            return "\(address) reaches a host where nothing listens at that port (\(reason))"
         case .silent(let reason):
             return
                 "\(address) does not answer here (\(reason)): a ClusterIP mostly answers on nodes alone. Make"
