@@ -43,7 +43,6 @@ import Testing
         try lab.waitsForRoute(via: "10.14.0.61")
 
         try lab.expectsNothingWithdrawnWhileConntrackHangs(agents[0])
-
         // Nothing announced outlives the agent: hung, killed, or ended in order.
         let hung = agents[0].process.processIdentifier
         try measure("agent of relay1 hangs", "kill -STOP \(hung)", via: "10.14.0.62")
@@ -60,10 +59,10 @@ import Testing
         try lab.waitsForRoute(via: nil)
         let last = try RunningAgent(on: "relay1", of: lab, file: file)
         try lab.waitsForRoute(via: "10.14.0.61")
-        let agent = last.process.processIdentifier
-        try lab.script("kill -STOP \(agent) $(cat $F/run-relay1/pid); ip -n ${P}lan link set relay1 down")
+        let pid = last.process.processIdentifier
+        try lab.script("kill -STOP \(pid) $(cat $F/run-relay1/pid); ip -n ${P}lan link set relay1 down")
         try lab.waitsForRoute(via: nil)
-        try lab.script("kill -CONT \(agent)")
+        try lab.script("kill -CONT \(pid)")
         _ = try last.end()
     }
 

@@ -71,7 +71,8 @@ struct Remedy {
         case .ownAddress:
             return
                 "\(host) has \(source) itself: give one of the two another address, or let packets not return"
-                + " to \(host) with it; if they are meant to, sysctl -w net.ipv4.conf.\(device).accept_local=1"
+                + " to \(host) with it; if they are meant to, sysctl -w"
+                + " net.ipv4.conf.\(device).accept_local=1"
         case .noRoute: return "namebridge net apply on \(host), or enter a route to \(source) there"
         case .bareDevice:
             return

@@ -40,8 +40,8 @@ enum ReachableServers {
     /// What to say of an address that answers for one of several clusters.
     private static func doubt(of server: Endpoint, _ keys: [String]) -> String {
         "\(keys.joined(separator: ", ")): \(server.shortText) answers here, and each of them has its DNS"
-            + " there: which one answers is not known. Leave out a context if they are of one cluster; else give"
-            + " each \"dns\" an address that only its cluster has"
+            + " there: which one answers is not known. Leave out a context if they are of one cluster; else"
+            + " give each \"dns\" an address that only its cluster has"
     }
 
     /// The addresses of a cluster's DNS.

@@ -157,8 +157,7 @@ final class RunningAgent: AgentDuties {
         tellKeepalived()
         if let choices { agent.move(to: choices) }
         followReasons()
-        agent.note(relays.report)
-        agent.note(relays.relayedReport)
+        agent.note(relays.report, relays.relayedReport)
         heart.beat(if: relays.mustBeat)
     }
 

@@ -29,17 +29,10 @@ extension NetworkAgent {
         beginMove()
     }
 
-    /// Takes what the status says of relays.
-    package func note(_ relays: [AgentStatus.RelayGroup]) {
-        guard status.relays != relays else { return }
-        status.relays = relays
-        writeStatus()
-    }
-
-    /// Takes what the status says of paths that this host relays.
-    package func note(_ relayed: [AgentStatus.RelayedPath]) {
-        guard status.relayed != relayed else { return }
-        status.relayed = relayed
+    /// Takes what the status says of relays, and of paths that this host relays.
+    package func note(_ relays: [AgentStatus.RelayGroup], _ relayed: [AgentStatus.RelayedPath]) {
+        guard status.relays != relays || status.relayed != relayed else { return }
+        (status.relays, status.relayed) = (relays, relayed)
         writeStatus()
     }
 }
