@@ -48,6 +48,8 @@ struct PathTracker {
     private var hasForgottenEnd = false
     /// For each target how many connections in a row were not answered.
     private var misses: [Int]
+    /// For each target until when it is left out, since nothing can be sent there; nil if it is not.
+    private var leftOutUntil: [MonotonicTime?]
     private var lastFailure = ""
     private var told: Told?
 
@@ -60,6 +62,10 @@ struct PathTracker {
 
     /// Open for so long, in milliseconds: beyond the time in which the kernel sends the first packet again.
     private static let attemptLife = 2000
+
+    /// So long a target is left out that nothing can be sent to, in milliseconds: this host may have no
+    /// address of its family.
+    private static let leftOut = 5000
 
     /// A target with so many misses in a row is silent: with a chance of 0.36 for each, once in 10^9.
     private static let silentAfter = 20
@@ -91,6 +97,7 @@ struct PathTracker {
         judgementDue = now
         examinationDue = now
         misses = Array(repeating: 0, count: path.targets.count)
+        leftOutUntil = Array(repeating: nil, count: path.targets.count)
     }
 
     /// The path as another configuration describes it; what was found out of `old` goes on.
@@ -154,13 +161,26 @@ struct PathTracker {
         attempts.append(Attempt(number: lastNumber, target: nextTarget, begun: now))
         actions.append(
             .connect(AttemptID(path: index, number: lastNumber), path.targets[nextTarget].endpoint))
-        nextTarget = (nextTarget + 1) % path.targets.count
-        if hasReachedEnd { skipNearTargets() }
+        chooseNextTarget(at: now)
         jitter = timing.jitter(random.next())
         let count = (silence?.attempts ?? 0) + 1
         let begun = silence?.begun ?? now
         silence = Silence(begun: begun, attempts: count)
         due = now.advanced(milliseconds: spacing(after: count, silentSince: begun, at: now))
+    }
+
+    /// Goes on to a target that something can be sent to; if there is none, each has its turn.
+    private mutating func chooseNextTarget(at now: MonotonicTime) {
+        let count = path.targets.count
+        let inTurn = (1...count).lazy.map { [nextTarget] in (nextTarget + $0) % count }
+        nextTarget = inTurn.first { canSend(to: $0, at: now) } ?? (nextTarget + 1) % count
+        if hasReachedEnd { skipNearTargets() }
+    }
+
+    /// True if a target is probed, and is not left out.
+    private func canSend(to target: Int, at now: MonotonicTime) -> Bool {
+        guard path.targets[target].isBehindOthers || !hasReachedEnd else { return false }
+        return leftOutUntil[target].map { $0 <= now } ?? true
     }
 
     /// Goes on to a target behind the others. Ends: there is one, since it has answered.
@@ -209,12 +229,13 @@ struct PathTracker {
     ) {
         guard let place = attempts.firstIndex(where: { $0.number == number }) else { return }
         let attempt = attempts.remove(at: place)
+        leftOutUntil[attempt.target] = nil
         switch result {
         case .answered: answer(attempt, at: now)
         case .refused where path.targets[attempt.target].mayRefuse: answer(attempt, at: now)
         case .refused: miss(attempt, "connection refused")
         case .failed(let reason): miss(attempt, reason)
-        case .unsent(let reason): notSent(reason, at: now)
+        case .unsent(let reason): notSent(attempt, reason, at: now)
         }
     }
 
@@ -268,8 +289,17 @@ struct PathTracker {
     }
 
     /// What can't be sent says nothing of the path; if it lasts, the path's state is not known any more.
-    private mutating func notSent(_ reason: String, at now: MonotonicTime) {
+    private mutating func notSent(_ attempt: Attempt, _ reason: String, at now: MonotonicTime) {
         counts.unsent += 1
+        leftOutUntil[attempt.target] = now.advanced(milliseconds: Self.leftOut)
+        if path.targets.indices.contains(where: { canSend(to: $0, at: now) }) {
+            // What the others do not answer is a silence as before.
+            silence = silence.flatMap {
+                $0.attempts > 1 ? Silence(begun: $0.begun, attempts: $0.attempts - 1) : nil
+            }
+            due = now.advanced(milliseconds: timing.spacing)
+            return
+        }
         silence = nil
         due = now.advanced(milliseconds: timing.every / 2 + jitter / 2)
         let begun = unsentSince ?? now

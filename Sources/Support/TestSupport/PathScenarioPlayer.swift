@@ -78,6 +78,7 @@ package final class PathScenarioPlayer {
             case "silent": weather.fate = .silent
             case "refuses": weather.fate = .refused
             case "unreachable": weather.fate = .unreachable
+            case "unsent": weather.fate = .unsent
             default: throw ScenarioError(line: line.number, text: "the network \(word)?")
             }
         }

@@ -40,7 +40,7 @@ package struct SimulatedNetwork {
 
         /// What becomes of a probe.
         package enum Fate: Sendable {
-            case answered, silent, refused, unreachable
+            case answered, silent, refused, unreachable, unsent
         }
 
         /// Creates the weather of a network.
@@ -111,13 +111,17 @@ package struct SimulatedNetwork {
             engine.learn(.unsent(sendFailure), of: attempt, at: toldTime, into: &actions)
             return
         }
-        connections += 1
         let weather = targetWeather[target] ?? weather[attempt.path] ?? Weather()
+        if weather.fate == .unsent {
+            engine.learn(.unsent("Network is unreachable"), of: attempt, at: toldTime, into: &actions)
+            return
+        }
+        connections += 1
         let isLost = (0..<2).contains { _ in random.number(in: 0..<100) < weather.lossPercent }
         guard !isLost else { return }
         let result: AttemptResult
         switch weather.fate {
-        case .silent: return
+        case .silent, .unsent: return
         case .answered: result = .answered
         case .refused: result = .refused
         case .unreachable: result = .failed("No route to host")
