@@ -41,6 +41,15 @@ import Testing
             try expect("one again", "add \(prefix) via \(net)98", gateway: "98")
             try expect("", "del \(prefix) via \(net)98", gateway: "")
         }
+        // Ours are the halves of the prefix: a foreign route of one of them is for less, and leads its packets.
+        let both = ["10.96.0.0/16 via 192.168.5.98", "10.96.128.0/17 via 192.168.5.97 metric 100"]
+        for route in both { #expect(try lab.on("gate", "ip route add \(route)").code == 0) }
+        try apply()
+        for (address, gateway) in [("10.96.1.1", "11"), ("10.96.200.1", "97")] {
+            let way = try lab.on("gate", "ip route get \(address)").output
+            #expect(way.contains(" via 192.168.5.\(gateway) "), "\(way)")
+        }
+        for route in both { #expect(try lab.on("gate", "ip route del \(route)").code == 0) }
         #expect(try lab.net("gate", "remove").code == 0)
         #expect(try lab.snapshot("gate") == before)
     }
