@@ -30,6 +30,18 @@ extension AnswerPreparation {
         return completeUnion(slot, target, in: table)
     }
 
+    /// Leaves the current member of a union out, as one that failed.
+    mutating func withoutMember(
+        _ slot: Int, _ target: RouteTarget, because reason: ExtendedError,
+        in flight: inout QuestionsInFlight, at now: MonotonicTime
+    ) -> Outcome {
+        let position = flight.table.transactions[slot].groupPosition
+        let name = policy.groups[target.groups[position]].name
+        flight.table.transactions[slot].noteFailure(Array("\(name): ".utf8) + reason.text)
+        guard flight.table.isLastMember(slot, target) else { return .asksNextGroup }
+        return .ending(end(slot, target, in: &flight, at: now))
+    }
+
     /// Puts the joined records of `slot` into `prepared`, which is the last member's answer, or its denial.
     private mutating func completeUnion(
         _ slot: Int, _ target: RouteTarget, in table: borrowing TransactionTable

@@ -89,6 +89,8 @@ struct AnswerPreparation: ~Copyable {
         case .rebinding:
             counters.blocked += Int(flight.table.transactions[slot].waiterCount)
             return .ending(withhold(slot, target, because: Refusals.rebinding, in: flight, at: now))
+        case .awaited where target.union != nil:
+            return withoutMember(slot, target, because: Refusals.awaited, in: &flight, at: now)
         case .awaited:
             return .ending(withhold(slot, target, because: Refusals.awaited, in: flight, at: now))
         }
