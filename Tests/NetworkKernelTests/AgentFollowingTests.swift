@@ -282,6 +282,22 @@ import Testing
         #expect(!run.isWhole && run.status?.trouble == nil)
     }
 
+    @Test func `the file that the host is kept by follows its clusters though a later apply of it was undone`() throws {
+        let run = try AgentRun.started()
+        let again = AppliedConfiguration(
+            path: run.agent.path, host: "c1/001", isChosen: false, text: AgentRun.good + "+n1")
+        let options = NetworkApplier<FakeKernel>.Options(desired: .configuration(again), armUndo: { _ in })
+        run.run.kernel.disturb { $0.routes.removeAll { $0.isOurs } }
+        #expect(try run.run.apply(options))
+        #expect(try run.run.undo() == .undone)
+        run.facts = "+n2"
+        run.agent.follow(.success(AgentRun.good + "+n2"))
+        run.wait(milliseconds: 60_000)
+        #expect(run.isWhole && run.status?.trouble == nil)
+        guard case .configuration(let applied)? = try run.run.store.desired() else { return #expect(Bool(false)) }
+        #expect(applied.text == AgentRun.good + "+n2")
+    }
+
     @Test func `a confirmed apply of another process is maintained, and its file followed`() throws {
         let run = try AgentRun.started()
         let applied = AppliedConfiguration(path: "/tmp/new.yaml", host: "c1/001", isChosen: false, text: AgentRun.good)

@@ -135,9 +135,12 @@ extension NetworkAgent {
             if host == nil, applied.isChosen, applied.path == path { host = applied.host }
         case nil: break
         }
-        // Nodes that came or went since do not make it another file.
+        // Nodes that came or went since do not make it another file; that by which the host is kept follows
+        // them all the same.
+        let written = settings.written(text)
+        let isKept = desired?.applied.map { $0.path == path && settings.written($0.text) == written } ?? false
         if case .configuration(let undone)? = try store.unconfirmed(),
-            settings.written(undone.text) == settings.written(text)
+            undone.text == text || !isKept && settings.written(undone.text) == written
         {
             throw .notFollowed(path: path, why: "its apply was undone because it was not confirmed")
         }
