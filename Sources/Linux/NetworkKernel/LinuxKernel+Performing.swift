@@ -55,7 +55,8 @@ extension LinuxKernel {
     /// Runs a command that lists or deletes connections to its end.
     func attempt(_ command: Command) throws(KernelError) -> ChildProcess.Result {
         breathe()
-        return try HostTools.attempt(command, timeout: patience)
+        defer { breathe() }
+        return try HostTools.attempt(command, timeout: patience())
     }
 
     /// Programs that may take too long in one apply: a `conntrack` that hangs does so for all.

@@ -7,16 +7,18 @@ package import NetworkPlanning
 /// The kernel of this host, or of the network namespace that this process is in.
 package struct LinuxKernel: Kernel {
     /// How long one listing or deletion of connections may take, in milliseconds.
-    let patience: Int
-    /// Called before each of them, which may take as long.
+    let patience: () -> Int
+    /// Called before and after each of them.
     let breathe: () -> Void
 
     /// The kernel of this process' network namespace.
     ///
     /// - Parameters:
     ///   - patience: How long one listing or deletion of connections may take, in milliseconds.
-    ///   - breathe: Called before each of them, for a process that must show that it works.
-    package init(patience: Int = HostTools.timeout, breathe: @escaping () -> Void = {}) {
+    ///   - breathe: Called before and after each of them, for a process that must show that it works.
+    package init(
+        patience: @escaping () -> Int = { HostTools.timeout }, breathe: @escaping () -> Void = {}
+    ) {
         self.patience = patience
         self.breathe = breathe
     }

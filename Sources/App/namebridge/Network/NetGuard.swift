@@ -31,11 +31,12 @@ final class AgentHeart {
         self.process = process
     }
 
-    /// What the agent does in one go may take so long, in milliseconds: the guard waits a little longer.
-    static let longestPause = NetGuard.timeout - 1_000
-
     /// True if it has something to announce.
     private var mustBeat = false
+
+    /// How long a program may take, in milliseconds: with what else is done until the next beat, less than
+    /// the guard waits.
+    var patience: Int { mustBeat ? NetGuard.timeout - 2_000 : HostTools.timeout }
 
     /// Beats if there is something to announce, and from then on also within long work.
     func beat(if mustBeat: Bool) {

@@ -51,7 +51,7 @@ final class RunningAgent: AgentDuties {
         settings.refreshed = FactsFolder.refreshing
         heart = AgentHeart(state, process: settings.process)
         agent = NetworkAgent(
-            kernel: LinuxKernel(patience: AgentHeart.longestPause, breathe: heart.continueBeating),
+            kernel: LinuxKernel(patience: { [heart] in heart.patience }, breathe: heart.continueBeating),
             source: watch, store: state, settings: settings,
             clock: { MonotonicClock.now }, tell: AgentLog.write)
         var choices = try state.relayChoices()
