@@ -32,9 +32,11 @@ struct PathReasoning {
         // Probes that are led to one of several relays do not take this host's routes.
         guard path.origin.mark != 0 else { return reason(from: path.from, to: path.to, target: target) }
         var choices = hosts.choices
-        for other in inventory.paths where path.relays.allSatisfy(other.relayHosts.contains) {
-            choices.carrying["\(path.from) -> \(path.to) via \(other.relayHosts.joined(separator: ", "))"] =
-                path.relays
+        for other in inventory.paths {
+            // The file may name their places too, as in "office/relay1".
+            let relays = other.relayHosts.map { String($0.split(separator: "/").last ?? "") }
+            guard path.relays.allSatisfy(relays.contains) else { continue }
+            choices.carrying["\(path.from) -> \(path.to) via \(relays.joined(separator: ", "))"] = path.relays
         }
         let question = question(from: path.from, to: path.to, target: target)
         return ServerStatus.PathReason(Explanation(question, in: inventory, observed: [:], choices: choices))
