@@ -14,8 +14,9 @@ struct NetDrain: ParsableCommand {
         commandName: "drain",
         abstract: "Lead new connections past a relay, and tell how many it still has.",
         discussion: """
-            The agent of this host does it, as long as another relay of the path works; it holds until \
-            "net undrain", also for the next agent. Connections that began before stay with the relay if it \
+            The agent of this host does it, as long as another relay of the path works; with "failover: bgp" \
+            or "vrrp" and for addresses of "dns.announce" it does so whatever others do, since it does not \
+            know them: look at them first. It holds until "net undrain", also for the next agent. Connections that began before stay with the relay if it \
             carried the path alone. The exit code is 1 if packets are still led to the relay, or if \
             connections are left when the time is over, or if the agent does not show within ten seconds that \
             the relay is drained. With "failover: dns" the server of this host does it: names are no longer \
