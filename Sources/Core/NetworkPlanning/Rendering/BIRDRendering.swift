@@ -117,8 +117,8 @@ enum BIRDRendering {
                 hold time 9;  # where the other end has no BFD
                 # Without these a session that BFD has ended is tried again after a minute or more.
                 connect delay time 1;
-                connect retry time 2;
-                error wait time 1, 4;
+                connect retry time 1;
+                error wait time 1, 1;
                 ip\(family) {
             \(channel)
                 };

@@ -17,7 +17,8 @@ enum FRRRendering {
         if isRelay { lines += ["ip import-table \(AnnouncementTable.number)", "!"] }
         lines += lists(sessions, isRelay: isRelay)
         lines += ["router bgp \(first.localAS)", " bgp router-id \(rendering.routerID)"]
-        lines += [" no bgp default ipv4-unicast"]
+        // Without it routes are announced up to a second after a session has come up.
+        lines += [" no bgp default ipv4-unicast", " coalesce-time 10"]
         for session in sessions where session.localAS == first.localAS { lines += neighbour(session) }
         for family in AddressFamily.allCases {
             let own = sessions.filter { $0.local.family == family && $0.localAS == first.localAS }
@@ -41,7 +42,9 @@ enum FRRRendering {
             + " \(AnnouncementTable.number)",
         "! while the path works, and takes them out when it does not, when the relay is drained, and when",
         "! the agent ends.",
-        "! FRR announces what is in that table; no packet is routed by it.",
+        "! FRR announces what is in that table, and copies it into the main one as routes that drop (metric",
+        "! 20). Narrower or better routes win. On a host that has none, as a node that reaches services by",
+        "! kube-proxy alone, processes lose these prefixes: use BIRD there, which copies nothing.",
         "! FRR imports routes of IPv4 alone from a table: use BIRD if prefixes of IPv6 are to be announced.",
     ]
 
