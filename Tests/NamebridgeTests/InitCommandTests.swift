@@ -89,7 +89,8 @@ import Testing
             (["--from", "none"], 2, "no cluster was found here; name one:"),
             (["--from", "/nonexistent"], 2, "/nonexistent: cannot be read"),
             (["--cluster", "prod"], 2, "prod"), (["--cluster", "Prod=192.0.2.1"], 2, "Prod"),
-            (["--listen", "x"], 2, "is no address"),
+            (["--listen", "x"], 2, "is no address"), (["--listen", "192.0.2.1:70000"], 2, "a port is 1 to 65535"),
+            (["--cluster", "a=192.0.2.1:70000"], 2, "a port is 1 to 65535"),
             (["--cluster", "a=192.0.2.1", "--cluster", "a=192.0.2.2"], 2, "a key of its own"),
             (["--suffix", "a..b"], 2, "is no domain name"),
         ] as [([String], Int32, String)])

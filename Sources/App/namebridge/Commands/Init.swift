@@ -279,8 +279,11 @@ struct NamedServers {
             let near = ClusterKey.label(of: key)
             throw ValidationError("a key has lower-case letters, digits and hyphens: write \(near)=ADDRESS")
         }
-        let servers = parts.dropFirst().flatMap { $0.split(separator: ",") }
-            .map { Endpoint($0, defaultPort: 53) }
+        let words = parts.dropFirst().flatMap { $0.split(separator: ",") }
+        if let word = words.first(where: { Endpoint.hasWrongPort($0) }) {
+            throw ValidationError("\"\(word)\": a port is 1 to 65535")
+        }
+        let servers = words.map { Endpoint($0, defaultPort: 53) }
         guard !servers.isEmpty, servers.allSatisfy({ $0 != nil }) else {
             throw ValidationError("write \(key)=ADDRESS, such as \(key)=10.96.0.10")
         }
