@@ -90,6 +90,8 @@ import Testing
             (["--from", "/nonexistent"], 2, "/nonexistent: cannot be read"),
             (["--cluster", "prod"], 2, "prod"), (["--cluster", "Prod=192.0.2.1"], 2, "Prod"),
             (["--listen", "x"], 2, "is no address"), (["--listen", "192.0.2.1:70000"], 2, "a port is 1 to 65535"),
+            (["--cluster", "dns=192.0.2.1"], 2, "\"dns\" is a word of names inside of clusters"),
+            (["--cluster", "a=kube-dns"], 2, "\"kube-dns\" is no address"),
             (["--cluster", "a=192.0.2.1:70000"], 2, "a port is 1 to 65535"),
             (["--cluster", "a=192.0.2.1", "--cluster", "a=192.0.2.2"], 2, "a key of its own"),
             (["--suffix", "a..b"], 2, "is no domain name"),
@@ -143,6 +145,17 @@ import Testing
             "b: \(other.endpoint) answers, but does not serve cluster.local (REFUSED): it is no cluster's DNS server,",
             "c: \(closed) reaches a host where nothing listens at that port (",
         ] { #expect(said.contains { $0.hasPrefix(line) }, "\(line)\n\(result.errors)") }
+    }
+
+    @Test func `a name that every cluster has is missing from a server of something else`() throws {
+        let soa = "cluster.local. 5 IN SOA ns.cluster.local. hostmaster.cluster.local. 1 7200 1800 86400 5\n"
+        let server = try DemoServer(
+            ZoneResponder(try ZoneFile.read(Array(soa.utf8), origin: .root)),
+            on: Endpoint(address: IPAddress(v4: 0x7F00_0001), port: 0))
+        let file = try TemporaryFile("clusters: { prod: { dns: \"\(server.endpoint)\" } }\n")
+        let result = try Program.run(["query", "--config", file.path, "kubernetes.default.svc.prod.cluster.local"])
+        #expect(result.output.contains("every cluster has this name: the server that answered is no DNS"), "\(result.output)")
+        #expect(result.output.contains("\"namebridge doctor --config \(file.path)\""))
     }
 
     @Test(

@@ -133,7 +133,12 @@ struct Init: ParsableCommand {
         var found = ConfigurationDraft()
         found.clusters = draft.clusters
         let suffixes = Set(suffix.compactMap { try? DomainName(parsing: $0) })
-        found.take(try importedRules()) { suffixes.contains($0) }
+        let rules = try importedRules()
+        for suffix in suffixes where !rules.rules.contains(where: { $0.suffix == suffix }) {
+            printError(
+                Style.warning.paint("namebridge: warning: no file that was read has the suffix \(suffix)"))
+        }
+        found.take(rules) { suffixes.contains($0) }
         let given = draft.clusters.count
         draft.remarks = found.remarks
         var others = draft
@@ -277,13 +282,20 @@ struct NamedServers {
         let key = parts.first.map(String.init) ?? ""
         guard ClusterKey.isValid(key) else {
             let near = ClusterKey.label(of: key)
-            throw ValidationError("a key has lower-case letters, digits and hyphens: write \(near)=ADDRESS")
+            throw ValidationError(
+                near.hasPrefix(key) && !key.isEmpty
+                    ? "\"\(key)\" is a word of names inside of clusters: write \(near)=ADDRESS"
+                    : "a key has lower-case letters, digits and hyphens: write \(near)=ADDRESS")
         }
         let words = parts.dropFirst().flatMap { $0.split(separator: ",") }
         if let word = words.first(where: { Endpoint.hasWrongPort($0) }) {
             throw ValidationError("\"\(word)\": a port is 1 to 65535")
         }
         let servers = words.map { Endpoint($0, defaultPort: 53) }
+        if let index = servers.firstIndex(where: { $0 == nil }) {
+            throw ValidationError(
+                "\"\(words[index])\" is no address: write \(key)=10.96.0.10 or \(key)=10.96.0.10:53")
+        }
         guard !servers.isEmpty, servers.allSatisfy({ $0 != nil }) else {
             throw ValidationError("write \(key)=ADDRESS, such as \(key)=10.96.0.10")
         }

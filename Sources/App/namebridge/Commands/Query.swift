@@ -79,7 +79,7 @@ struct Query: ParsableCommand {
         let report = try report(words)
         let isAnswer = QueryAnswer(report.reply)?.isAnswer == true
         switch output {
-        case .text where !isAnswer && detail(words) == .short: printError(report.failureLine)
+        case .text where !isAnswer && detail(words) == .short: printError(report.shortFailure)
         case .text: print(report.text(detail(words)))
         case .json: print(report.json())
         }

@@ -52,6 +52,9 @@ struct RunningDemo: ~Copyable {
             return try DemoServer(ZoneResponder(records), on: endpoint)
         } catch {
             printError("namebridge: the demo's cluster \(name) cannot listen on \(endpoint): \(error)")
+            if error == .addressInUse {
+                printError("A demo may run there already: \"namebridge status --demo\" shows it.")
+            }
             throw ExitStatus.problem
         }
     }

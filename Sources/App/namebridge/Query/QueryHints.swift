@@ -27,6 +27,13 @@ struct QueryHints {
             ]
         }
         guard answer.rcode == "NXDOMAIN" || answer.rcode == "REFUSED" else { return [] }
+        if answer.rcode == "NXDOMAIN", Self.isOfEveryCluster(name) {
+            return [
+                "every cluster has this name: the server that answered is no DNS of a cluster, or the"
+                    + " cluster's domain is another one; \"namebridge doctor\(otherCommand)\" asks it in each"
+                    + " way"
+            ]
+        }
         let hints = NameHints(policy, view: view)
         let spelling = hints.spelling(of: name)
         let others = answer.rcode == "NXDOMAIN" ? hints.alternatives(to: name) : []
@@ -42,6 +49,12 @@ struct QueryHints {
         }
         if sentences.isEmpty, let shape = shape(of: name, answer) { sentences.append(shape) }
         return sentences
+    }
+
+    /// True for the name of the API servers, which are a service of every cluster.
+    private static func isOfEveryCluster(_ name: DomainName) -> Bool {
+        let labels = name.folded.labels.prefix(3).map { String(decoding: $0, as: UTF8.self) }
+        return labels == ["kubernetes", "default", "svc"]
     }
 
     /// A sentence about a name that exists.

@@ -38,6 +38,9 @@ extension QueryReport {
         StyledText("no answer: \(question) (\(QueryAnswer(reply)?.rcode ?? "no reply"))".printable, .error)
     }
 
+    /// The same with its reason, for those who want data alone.
+    var shortFailure: StyledText { .joined([failureLine] + reasonLines(QueryAnswer(reply))) }
+
     // MARK: The answer
 
     /// The records in columns, or that there are none.
