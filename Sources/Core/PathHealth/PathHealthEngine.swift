@@ -101,6 +101,10 @@ package struct PathHealthEngine: Sendable {
         pass(to: time)
         guard trackers.indices.contains(attempt.path) else { return }
         let hadReachedEnd = trackers[attempt.path].hasReachedEnd
+        // What keeps it from the end may be its own: it must not take packets from one that was not down.
+        trackers[attempt.path].isHeldBack =
+            trackers[attempt.path].hasForgottenEnd
+            && others(of: attempt.path).contains { trackers[$0].state == .up }
         trackers[attempt.path].learn(
             result, of: attempt.number, at: now, index: attempt.path, into: &actions)
         tell(attempt.path, into: &actions)

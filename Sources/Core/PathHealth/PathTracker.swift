@@ -45,7 +45,9 @@ struct PathTracker {
     /// they are silent behind all relays.
     private(set) var hasReachedEnd = false
     /// True once it had reached such a target that then was silent behind all relays.
-    private var hasForgottenEnd = false
+    private(set) var hasForgottenEnd = false
+    /// True while it must not rise by what is near, since another path carries.
+    var isHeldBack = false
     /// For each target how many connections in a row were not answered.
     private var misses: [Int]
     /// For each target until when it is left out, since nothing can be sent there; nil if it is not.
@@ -261,7 +263,7 @@ struct PathTracker {
         }
         successes += 1
         due = now.advanced(milliseconds: timing.every * 3 / 4 + jitter / 2)
-        guard successes >= timing.rise else { return }
+        guard successes >= timing.rise, !isHeldBack else { return }
         become(.up, "", at: now)
         if timing.hold > 0 { changingUntil = now.advanced(milliseconds: timing.hold) }
     }
