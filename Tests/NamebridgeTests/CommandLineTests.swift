@@ -64,6 +64,8 @@ import Testing
             let relay = try #require(hosts.first { $0["host"]?.string == "office/relay1" })
             #expect(relay["refused"]?.boolean == false && (relay["objects"]?.integer ?? 0) > 0)
             #expect((relay["steps"]?.elements?.isEmpty == false) == (words != ["--all"]), "\(words)")
+            let commands = (relay["steps"]?.elements ?? []).map { ($0["commands"]?.elements ?? []).compactMap(\.string) }
+            #expect(commands.count { $0.first?.hasPrefix("nft") == true } <= 1, "\(commands)")
             if words[0] == "--all" { #expect(json["others"]?.elements?.isEmpty == false, "\(result.output)") }
         }
     }

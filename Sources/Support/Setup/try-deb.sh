@@ -284,7 +284,7 @@ cp "$package" "$folder/roles/root/package.deb"
 chroot "$folder/roles" dpkg --install /root/package.deb >>"$folder/debootstrap.log"
 typed=$(mktemp)
 expect 'the tutorials of the three roles hold there' sh -c "python3 $setup/try-roles.py '$folder/roles/usr/bin/namebridge' '$folder/roles' >'$typed' 2>&1"
-grep -E '^(FAIL|A |ok    the first)' "$typed" | sed 's/^/      /'
+{ grep -E '^(FAIL|A |ok    the first)' "$typed" || tail -20 "$typed"; } | sed 's/^/      /'
 rm "$typed"
 
 say "$failures of these failed"

@@ -16,15 +16,36 @@ extension HostPlan {
         return .object(members)
     }
 
-    /// One entry for each line that is a command.
+    /// One entry for each line that is a command, and one for each table of nft, which has several lines.
     private var steps: [JSONValue] {
-        text.split(separator: "\n").filter { $0.hasPrefix("+ ") }.map { line in
-            let comment = line.firstRange(of: "  # ")
-            let command = line[..<(comment?.lowerBound ?? line.endIndex)].dropFirst(2)
-            return .object([
-                ("action", .string("add")), ("commands", .array([.string(String(command))])),
-                ("because", .optional(comment.map { String(line[$0.upperBound...]) })),
-            ])
+        var steps: [(commands: [String], comment: String)] = []
+        var isInTable = false
+        for line in text.split(separator: "\n") where line.hasPrefix("+ ") {
+            let mark = line.firstRange(of: "  # ")
+            let command = String(line[..<(mark?.lowerBound ?? line.endIndex)].dropFirst(2))
+            let comment = mark.map { String(line[$0.upperBound...]) } ?? ""
+            let isOfTable = command.hasPrefix("nft")
+            if isOfTable, isInTable, let last = steps.indices.last {
+                steps[last].commands.append(command)
+                if steps[last].comment.isEmpty { steps[last].comment = comment }
+            } else {
+                steps.append(([command], comment))
+            }
+            isInTable = isOfTable
         }
+        return steps.map { Self.json($0.commands, comment: $0.comment) }
+    }
+
+    /// A step. What is needed on some hosts alone says on which ones, before its reason.
+    private static func json(_ commands: [String], comment: String) -> JSONValue {
+        let isConditional = comment.hasPrefix("only ")
+        let parts = comment.split(separator: "; ", maxSplits: 1).map(String.init)
+        let because = isConditional ? parts.dropFirst().first : comment.isEmpty ? nil : comment
+        var members: [(key: String, value: JSONValue)] = [
+            ("action", .string("add")), ("commands", .array(commands.map { .string($0) })),
+            ("because", .optional(because)),
+        ]
+        if isConditional, let condition = parts.first { members.append(("condition", .string(condition))) }
+        return .object(members)
     }
 }
