@@ -37,8 +37,8 @@ package struct PathHealthEngine: Sendable {
 
     package var paths: [ProbedPath] { trackers.map(\.path) }
 
-    /// How probes of the path with this index leave.
-    package func origin(of path: Int) -> ProbeOrigin { trackers[path].path.origin }
+    /// The path with this index.
+    package func path(_ index: Int) -> ProbedPath { trackers[index].path }
 
     /// What is known of each path, in the order of `paths`.
     package var verdicts: [PathVerdict] { trackers.map { $0.verdict(at: now) } }

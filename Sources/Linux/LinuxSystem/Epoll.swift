@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Watches descriptors for readiness, level-triggered unless said otherwise. Corresponds to epoll(7).
+/// Watches descriptors for readiness, level-triggered. Corresponds to epoll(7).
 package struct Epoll: ~Copyable, Sendable {
     /// The epoll itself.
     private let descriptor: FileDescriptor
@@ -25,8 +25,6 @@ package struct Epoll: ~Copyable, Sendable {
         /// Of several epolls that watch the same descriptor, one wakes rather than all (EPOLLEXCLUSIVE); such
         /// a watch can't be modified.
         package static let exclusive = Interest(rawValue: 1 << 28)
-        /// Reported when something has changed, not while it lasts (EPOLLET).
-        package static let onChange = Interest(rawValue: 1 << 31)
         /// EPOLLHUP.
         package static let hungUp = Interest(rawValue: 0x010)  // EPOLLHUP
     }

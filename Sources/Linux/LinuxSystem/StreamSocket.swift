@@ -62,55 +62,27 @@ package enum StreamSocket {
         return socket
     }
 
-    /// A connection that is only to show that it can be made: see `probing` and `begin`.
-    package static func probe(
-        _ server: Endpoint, from source: IPAddress? = nil, mark: UInt32 = 0
-    ) throws(Errno) -> FileDescriptor {
-        let socket = try probing(server.address.family, from: source, mark: mark)
-        try begin(to: server, on: socket)
-        return socket
-    }
-
-    /// A socket for connections that are only to show that they can be made, one after the other: `begin` and
-    /// `giveUp`.
+    /// As `connect`, for a connection that is only to show that it can be made: closing it sends a reset.
     ///
     /// - Parameters:
     ///   - source: The address that its packets come from; nil: the kernel's choice.
     ///   - mark: Of its packets, for rules of routing; 0: none. Needs CAP_NET_ADMIN.
-    package static func probing(
-        _ family: AddressFamily, from source: IPAddress? = nil, mark: UInt32 = 0
+    package static func probe(
+        _ server: Endpoint, from source: IPAddress? = nil, mark: UInt32 = 0
     ) throws(Errno) -> FileDescriptor {
-        let socket = try open(family)
+        let socket = try open(server.address.family)
         try socket.setMark(mark)
         if let source { try socket.bindAddress(source) }
         // The answer to the first packet is all that is to be seen: the reset follows it, instead of a packet
-        // that makes it a connection, which the far end would have to accept. TCP_QUICKACK would do as well,
-        // but is forgotten between connections.
-        try socket.setOption(IPPROTO_TCP, TCP_DEFER_ACCEPT, 1)
-        try socket.resetOnClose()
-        return socket
-    }
-
-    /// Begins a connection on a socket that has none; it is established, or has failed, when the socket
-    /// becomes writable: see `pendingError`.
-    package static func begin(to server: Endpoint, on socket: borrowing FileDescriptor) throws(Errno) {
+        // that makes it a connection, which the far end would have to accept.
+        try socket.setOption(IPPROTO_TCP, TCP_QUICKACK, 0)
         do throws(Errno) {
             try socket.connect(to: server)
         } catch {
             guard error.code == EINPROGRESS else { throw error }
         }
-    }
-
-    /// Ends the connection with a reset, or what has begun of it: the socket can begin another, from another
-    /// port. Corresponds to connect(2) with AF_UNSPEC.
-    package static func giveUp(on socket: borrowing FileDescriptor) throws(Errno) {
-        let number = socket.number
-        var address = sockaddr()
-        address.sa_family = sa_family_t(AF_UNSPEC)
-        // Sound: the kernel reads one address.
-        try systemCall {
-            unsafe Glibc.connect(number, &address, socklen_t(MemoryLayout<sockaddr>.size))
-        }
+        try socket.resetOnClose()
+        return socket
     }
 
     /// The result of a read.

@@ -7,8 +7,10 @@ import Time
 struct ProbeRun: ~Copyable {
     /// Decides what to do.
     private var engine: PathHealthEngine
-    /// Its sockets.
-    private var sockets: ProbeSockets
+    /// The most connections at a time.
+    private let mostOpen: Int
+    /// The open connections, by their tokens.
+    private var sockets: [UInt64: ProbeConnection] = [:]
     /// The actions to perform.
     private var actions: [PathAction] = []
     /// Random bits.
@@ -16,7 +18,7 @@ struct ProbeRun: ~Copyable {
 
     /// A run without paths.
     init(mostOpen: Int) {
-        sockets = ProbeSockets(most: mostOpen)
+        self.mostOpen = mostOpen
         engine = PathHealthEngine([], at: MonotonicClock.now, random: &random)
     }
 
@@ -36,19 +38,20 @@ struct ProbeRun: ~Copyable {
     mutating func replace(_ paths: [ProbedPath], _ epoll: borrowing Epoll) {
         engine.replace(paths, at: MonotonicClock.now, random: &random, into: &actions)
         _ = perform(epoll)
-        sockets.closeIdle()
     }
 
-    /// Takes an event of the socket with this token.
+    /// Takes an event of the connection with this token.
     mutating func take(_ token: UInt64, _ readiness: Epoll.Interest) {
-        guard let (attempt, error) = sockets.take(token, readiness) else { return }
+        guard let connection = sockets.removeValue(forKey: token) else { return }
+        // What has failed is reported as such: the rest need not be asked.
+        let error = readiness == .writable ? nil : connection.descriptor.pendingError()
         let result: AttemptResult =
             switch error {
             case nil: .answered
             case .connectionRefused: .refused
             case .some(let error): .failed(error.text)
             }
-        engine.learn(result, of: attempt, at: MonotonicClock.now, into: &actions)
+        engine.learn(result, of: connection.attempt, at: MonotonicClock.now, into: &actions)
     }
 
     /// Does what is due; the paths of which something has changed.
@@ -67,9 +70,9 @@ struct ProbeRun: ~Copyable {
             for action in current {
                 switch action {
                 case .connect(let attempt, let target): connect(attempt, to: target, epoll)
-                case .close(let attempt): sockets.giveUp(attempt)
+                case .close(let attempt): sockets.removeValue(forKey: attempt.token)
                 case .examineHost(let path, let target):
-                    let fault = LocalLink.fault(towards: target, mark: engine.origin(of: path).mark)
+                    let fault = LocalLink.fault(towards: target, mark: engine.path(path).origin.mark)
                     engine.noteHost(fault, path: path, at: MonotonicClock.now, into: &actions)
                 case .tell(let path): if !changed.contains(path) { changed.append(path) }
                 }
@@ -81,11 +84,36 @@ struct ProbeRun: ~Copyable {
     /// Opens a connection.
     private mutating func connect(_ attempt: AttemptID, to target: Endpoint, _ epoll: borrowing Epoll) {
         do throws(Errno) {
-            try sockets.connect(attempt, to: target, from: engine.origin(of: attempt.path), epoll)
+            guard sockets.count < mostOpen else { throw .tooManyDescriptors }
+            let origin = engine.path(attempt.path).origin
+            let socket = try StreamSocket.probe(
+                target, from: origin.source(towards: target.address), mark: origin.mark)
+            let connection = ProbeConnection(socket, attempt)
+            try epoll.add(connection.descriptor, .writable, token: attempt.token)
+            sockets[attempt.token] = connection
         } catch {
             // A host that connects to itself hears at once that it refuses.
             let result: AttemptResult = error == .connectionRefused ? .refused : .unsent(error.text)
             engine.learn(result, of: attempt, at: MonotonicClock.now, into: &actions)
         }
     }
+}
+
+/// One connection on its way; closed at the end of its life.
+final class ProbeConnection {
+    /// The socket.
+    let descriptor: FileDescriptor
+    /// The attempt that it belongs to.
+    let attempt: AttemptID
+
+    /// Creates a connection.
+    init(_ descriptor: consuming FileDescriptor, _ attempt: AttemptID) {
+        self.descriptor = descriptor
+        self.attempt = attempt
+    }
+}
+
+extension AttemptID {
+    /// What epoll knows its socket by.
+    fileprivate var token: UInt64 { UInt64(UInt32(truncatingIfNeeded: path)) << 32 | UInt64(number) }
 }
