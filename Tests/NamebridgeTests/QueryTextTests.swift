@@ -32,6 +32,7 @@ import Testing
         arguments: [
             ([], "There is no name"), (["web.shop", "AAAAA"], "Did you mean AAAA?"), (["a.b", "+shrot"], "did you mean +short?"),
             (["a.b", "c.d"], "is not a record type"), (["+bufsize=4096", "a.b"], "known are +short, +trace and +tcp"),
+            (["a.b", "A", "AAAA"], "One type at a time: \"A\" stands beside another one"),
         ] as [([String], String)])
     func `words that make no question are named`(words: [String], expected: String) {
         #expect {
@@ -41,6 +42,14 @@ import Testing
 
     /// What the command prints of the demo.
     private func demo(_ words: String...) throws -> Program.Result { try Program.run(Program.demo("query", words)) }
+
+    @Test func `a type may follow its letter without a space`() throws {
+        let (joined, apart) = (
+            try demo("-tSRV", "_http._tcp.web.shop.svc.prod.cluster.local", "+short"),
+            try demo("-t", "SRV", "_http._tcp.web.shop.svc.prod.cluster.local", "+short")
+        )
+        #expect(joined.code == 0 && joined.output == apart.output && !joined.output.isEmpty, "\(joined.output)")
+    }
 
     @Test func `the answer comes first, in columns, and where it came from`() throws {
         let result = try demo("web.shop.svc.prod.cluster.local")

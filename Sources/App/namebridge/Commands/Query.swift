@@ -38,12 +38,12 @@ struct Query: ParsableCommand {
     var reverse = false
 
     @Option(
-        name: [.customShort("t"), .long],
+        name: [.customShort("t", allowingJoined: true), .long],
         help: ArgumentHelp("The record type, such as AAAA, SRV or TYPE65.", valueName: "type"))
     var type: String?
 
     @Option(
-        name: [.customShort("p"), .long],
+        name: [.customShort("p", allowingJoined: true), .long],
         help: ArgumentHelp("The port of @SERVER; default: 53.", valueName: "number"))
     var port: UInt16?
 

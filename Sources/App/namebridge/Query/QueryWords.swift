@@ -30,6 +30,8 @@ struct QueryWords: Equatable {
         case noName
         /// Neither a name, since there is one, nor a type; with the nearest one.
         case surplus(String, nearest: String?)
+        /// A type beside another one.
+        case secondType(String)
         /// A word that begins with `+` and is not known; with the nearest one.
         case unknownSwitch(String, nearest: String?)
     }
@@ -58,6 +60,7 @@ struct QueryWords: Equatable {
         }
         name = names.removeFirst()
         if let word = names.first {
+            if Mnemonics.type(named: word) != nil { throw .secondType(word) }
             throw .surplus(word, nearest: nearestSpelling(of: word.uppercased(), among: Self.types))
         }
     }
@@ -94,6 +97,8 @@ extension QueryWords.Fault: CustomStringConvertible {
         case .surplus(let word, let nearest):
             "\(quoted(word)) is not a record type; write it like AAAA or TYPE65."
                 + (nearest.map { " Did you mean \($0)?" } ?? "")
+        case .secondType(let word):
+            "One type at a time: \(quoted(word)) stands beside another one."
         case .unknownSwitch(let word, let nearest):
             "\(quoted(word)) is not known"
                 + (nearest.map { "; did you mean \($0)?" } ?? "; known are +short, +trace and +tcp.")
