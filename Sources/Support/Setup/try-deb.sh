@@ -277,6 +277,8 @@ expect 'nothing is left' sh -c "diff '$folder/before' '$folder/after' | grep '^[
 if [ ! -e "$folder/roles.done" ]; then
     rm -rf "$folder/roles"
     cp -a "$base" "$folder/roles"
+    # The resolver of this host as it is now: that of the root is from the day when it was made.
+    cp -L --remove-destination /etc/resolv.conf "$folder/roles/etc/resolv.conf"
     chroot "$folder/roles" apt-get -q -y install kubernetes-client curl >>"$folder/debootstrap.log"
     touch "$folder/roles.done"
 fi
